@@ -1,0 +1,100 @@
+/* aead_xchacha_mb.c - XChaCha20-Poly1305: our HChaCha20 in front of intel-ipsec-mb's ChaCha20-Poly1305. */
+#ifdef HAVE_IPSEC_MB
+#include "crypto/aead_backend.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "crypto/aead_xchacha.h"
+#include "crypto/imb.h"
+#include "util/secret.h"
+
+enum { NONCE_LEN = 24 };
+
+struct xmb_ctx {
+	struct chacha20_poly1305_context_data state;
+	uint8_t subkey[32];
+	const struct secret *key;
+};
+
+/* The library's vector code may want whole cache lines. */
+enum { CTX_ALIGN = 64, CTX_SIZE = (sizeof(struct xmb_ctx) + CTX_ALIGN - 1) / CTX_ALIGN * CTX_ALIGN };
+
+static bool xmb_usable(void)
+{
+	return imb_get() != NULL;
+}
+
+static void *xmb_make(const void *secret)
+{
+	struct xmb_ctx *c = aligned_alloc(CTX_ALIGN, CTX_SIZE);
+
+	if (c)
+		c->key = secret;
+	return c;
+}
+
+static void xmb_free(void *p)
+{
+	if (p)
+		secret_wipe(p, sizeof(struct xmb_ctx));
+	free(p);
+}
+
+static void xmb_start(const IMB_MGR *m, struct xmb_ctx *c, const struct aead_job *j)
+{
+	uint8_t nonce[12];
+
+	xchacha_derive(c->subkey, nonce, c->key->data, j->nonce);
+	m->chacha20_poly1305_init(c->subkey, &c->state, nonce, j->ad, j->ad_len);
+}
+
+static int xmb_seal(void *ctx, const struct aead_job *jobs, size_t n)
+{
+	const IMB_MGR *m = imb_get();
+	struct xmb_ctx *c = ctx;
+
+	for (const struct aead_job *j = jobs; j < jobs + n; j++) {
+		if (j->nonce_len != NONCE_LEN)
+			return -EIO;
+		xmb_start(m, c, j);
+		if (j->n)
+			m->chacha20_poly1305_enc_update(c->subkey, &c->state, j->cipher, j->plain, j->n);
+		m->chacha20_poly1305_finalize(&c->state, j->tag, AEAD_TAG_LEN);
+	}
+	return 0;
+}
+
+static ssize_t xmb_open(void *ctx, const struct aead_job *jobs, size_t n)
+{
+	const IMB_MGR *m = imb_get();
+	struct xmb_ctx *c = ctx;
+	uint8_t tag[AEAD_TAG_LEN];
+
+	for (size_t i = 0; i < n; i++) {
+		const struct aead_job *j = &jobs[i];
+
+		if (j->nonce_len != NONCE_LEN)
+			return -EIO;
+		xmb_start(m, c, j);
+		if (j->n)
+			m->chacha20_poly1305_dec_update(c->subkey, &c->state, j->plain, j->cipher, j->n);
+		m->chacha20_poly1305_finalize(&c->state, tag, AEAD_TAG_LEN);
+		if (CRYPTO_memcmp(tag, j->tag, AEAD_TAG_LEN) != 0)
+			return (ssize_t)i;
+	}
+	return (ssize_t)n;
+}
+
+const struct aead_backend aead_xchacha_mb = {
+	.name = "XChaCha20-Poly1305-ipsec-mb",
+	.alg = AEAD_XCHACHA20_POLY1305,
+	.usable = xmb_usable,
+	.ctx_make = xmb_make,
+	.ctx_free = xmb_free,
+	.seal = xmb_seal,
+	.open = xmb_open,
+};
+
+#endif

@@ -1,0 +1,12 @@
+/* imb.h - intel-ipsec-mb's function table for this processor, set up once. */
+#ifndef CRYPTO_IMB_H
+#define CRYPTO_IMB_H
+
+#include <intel-ipsec-mb.h>
+
+/* The library picks its code by CPUID. NULL if the processor lacks AES-NI, PCLMULQDQ or SSE4.2, or if the
+ * library finds fault with itself. Only the direct functions may be called through it (they keep no state in
+ * the manager, so threads share it); the job queue may not. */
+const IMB_MGR *imb_get(void);
+
+#endif
