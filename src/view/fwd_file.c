@@ -1,0 +1,153 @@
+/* fwd_file.c - open, create, close and sync of regular files. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/fd.h"
+#include "view/internal.h"
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Shared modes: a change in the same tick of the clock leaves size and times alike; trust only what has
+ * rested. */
+static bool has_rested(const struct stat *st)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec - st->st_mtim.tv_sec >= 2 && now.tv_sec - st->st_ctim.tv_sec >= 2;
+}
+
+/* Are the kernel's pages of this file still good? Remembers the state for the next open. */
+static bool see(struct view *v, struct view_node *node, const struct stat *st)
+{
+	bool keep;
+
+	pthread_mutex_lock(&v->lock);
+	keep = node->seen && node->seen_size == st->st_size && same_time(&node->seen_mtime, &st->st_mtim) &&
+	       same_time(&node->seen_ctime, &st->st_ctim);
+	node->seen = !view_is_shared(v) || has_rested(st);
+	node->seen_size = st->st_size;
+	node->seen_mtime = st->st_mtim;
+	node->seen_ctime = st->st_ctim;
+	pthread_mutex_unlock(&v->lock);
+	return keep;
+}
+
+int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file **ret, bool *ret_keep_cache)
+{
+	bool writable = (flags & O_ACCMODE) != O_RDONLY;
+	struct stat st;
+	int fd, r;
+
+	if (writable && v->opt.read_only)
+		return -EROFS;
+	r = openfile_backing(v, node, writable, &fd, &st);
+	if (r < 0)
+		return r;
+	r = openfile_new(v, node, fd, flags, ret);
+	if (r < 0) {
+		(void)close(fd);
+		return r;
+	}
+	if ((flags & O_TRUNC) && writable) {
+		r = rw_truncate(*ret, 0);
+		if (r < 0) {
+			openfile_release(*ret);
+			return r;
+		}
+	}
+	bool keep = see(v, node, &st) && !(flags & O_TRUNC);
+
+	if (ret_keep_cache)
+		*ret_keep_cache = keep;
+	return 0;
+}
+
+/* Make the backing file, as the caller where owners are kept. */
+static int make(struct view *v, const struct view_caller *who, const struct at *at, mode_t mode)
+{
+	bool switched = as_caller(v, who);
+	int fd = fd_openat(at->dir.fd, at->cn.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
+			   mode & 07777);
+
+	as_daemon(switched);
+	return fd;
+}
+
+/* open(2) with O_CREAT but without O_EXCL of a file that came into being this moment. */
+static int open_existing(struct view *v, struct view_node *parent, const char *name, int flags,
+			 struct view_entry *ret, struct view_file **ret_file)
+{
+	int r = fwd_lookup(v, parent, name, ret);
+
+	if (r < 0)
+		return r;
+	r = S_ISREG(ret->st.st_mode) ? fwd_open(v, ret->node, flags & ~(O_CREAT | O_EXCL), ret_file, NULL)
+				     : -EEXIST;
+	if (r < 0)
+		node_forget(v, ret->node, 1);
+	return r;
+}
+
+int fwd_create(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
+	       int flags, mode_t mode, struct view_entry *ret, struct view_file **ret_file)
+{
+	struct node_id id;
+	struct stat st;
+	struct at at;
+	int r = at_get(v, parent, name, &at);
+
+	if (r < 0)
+		return r;
+	int named = longname_ensure(at.dir.fd, &at.cn);
+	auto_fd int fd = named < 0 ? named : make(v, who, &at, mode);
+
+	r = fd < 0 ? fd : longname_confirm(at.dir.fd, &at.cn);
+	if (r < 0 && named == 1)
+		longname_remove(at.dir.fd, &at.cn);
+	if (r == 0)
+		r = stat_at(fd, "", &st, &id);
+	if (r == 0)
+		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
+	at_put(&at);
+	if (r == -EEXIST && !(flags & O_EXCL))
+		return open_existing(v, parent, name, flags, ret, ret_file);
+	if (r < 0)
+		return r;
+	r = openfile_new(v, ret->node, fd, flags, ret_file);
+	if (r < 0) {
+		node_forget(v, ret->node, 1);
+		return r;
+	}
+	(void)take_fd(&fd);
+	(void)see(v, ret->node, &st);
+	return 0;
+}
+
+int fwd_flush(struct view_file *f, uint64_t owner)
+{
+	lock_app_drop(f, owner);
+	return 0; /* every write has reached the backing file system already */
+}
+
+int fwd_fsync(struct view_file *f, bool data_only)
+{
+	return (data_only ? fdatasync(f->fd) : fsync(f->fd)) < 0 ? -errno : 0;
+}
+
+void fwd_release(struct view_file *f)
+{
+	struct stat st;
+
+	/* What the kernel holds now it has read or written through us: good until somebody else changes the
+	 * file. Shared modes: another node may have written meanwhile, so only the next open knows. */
+	if (f->writable && !view_is_shared(f->v) && stat_at(f->fd, "", &st, NULL) == 0)
+		(void)see(f->v, f->of->node, &st);
+	openfile_release(f);
+}

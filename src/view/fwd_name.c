@@ -1,0 +1,145 @@
+/* fwd_name.c - names made and removed: special files, symbolic links, hard links, unlink. */
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/fd.h"
+#include "view/internal.h"
+
+bool as_caller(struct view *v, const struct view_caller *who)
+{
+	struct proc_identity id;
+
+	if (!v->opt.preserve_owner || !who || who->pid == 0 ||
+	    (who->uid == geteuid() && who->gid == getegid()))
+		return false;
+	proc_identity_of(&id, who->uid, who->gid, who->pid);
+	return proc_become(&id) == 0;
+}
+
+void as_daemon(bool switched)
+{
+	if (switched)
+		proc_unbecome();
+}
+
+/* What makes an entry: called with the .name file in place. 0 or negative errno. */
+typedef int (*make_fn)(const struct at *at, const void *arg);
+
+static int make_entry(struct view *v, const struct view_caller *who, struct view_node *parent,
+		      const char *name, make_fn make, const void *arg, struct view_entry *ret)
+{
+	struct node_id id;
+	struct stat st;
+	struct at at;
+	bool switched;
+	int named, r = at_get(v, parent, name, &at);
+
+	if (r < 0)
+		return r;
+	named = longname_ensure(at.dir.fd, &at.cn);
+	r = named < 0 ? named : 0;
+	if (r == 0) {
+		switched = as_caller(v, who);
+		r = make(&at, arg);
+		as_daemon(switched);
+	}
+	if (r < 0 && named == 1)
+		longname_remove(at.dir.fd, &at.cn);
+	if (r == 0)
+		r = longname_confirm(at.dir.fd, &at.cn);
+	if (r == 0)
+		r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+	if (r == 0)
+		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
+	at_put(&at);
+	return r;
+}
+
+struct mknod_arg {
+	mode_t mode;
+	dev_t rdev;
+};
+
+static int make_node(const struct at *at, const void *arg)
+{
+	const struct mknod_arg *m = arg;
+
+	return mknodat(at->dir.fd, at->cn.name, m->mode, m->rdev) < 0 ? -errno : 0;
+}
+
+int fwd_mknod(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
+	      mode_t mode, dev_t rdev, struct view_entry *ret)
+{
+	struct mknod_arg arg = { mode, rdev };
+
+	return make_entry(v, who, parent, name, make_node, &arg, ret);
+}
+
+static int make_symlink(const struct at *at, const void *arg)
+{
+	return symlinkat(arg, at->dir.fd, at->cn.name) < 0 ? -errno : 0;
+}
+
+int fwd_symlink(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
+		const char *target, struct view_entry *ret)
+{
+	char stored[PATH_MAX];
+	ssize_t n;
+
+	if (v->vol->opt.plaintextnames)
+		return make_entry(v, who, parent, name, make_symlink, target, ret);
+	n = content_seal_target(&v->vol->content, target, strlen(target), stored, sizeof(stored));
+	if (n < 0)
+		return (int)n;
+	return make_entry(v, who, parent, name, make_symlink, stored, ret);
+}
+
+static int make_link(const struct at *at, const void *arg)
+{
+	const struct node_fd *nf = arg;
+	char path[32];
+
+	/* By way of /proc: the very object, whatever its name is now, and no privilege needed (open(2),
+	 * O_TMPFILE). */
+	return linkat(AT_FDCWD, fd_proc_path(path, nf->fd), at->dir.fd, at->cn.name, AT_SYMLINK_FOLLOW) < 0
+		   ? -errno
+		   : 0;
+}
+
+int fwd_link(struct view *v, const struct view_caller *who, struct view_node *node,
+	     struct view_node *new_parent, const char *new_name, struct view_entry *ret)
+{
+	struct node_fd nf;
+	int r;
+
+	(void)who; /* a link has the owner of its file */
+	r = node_fd_get(v, node, NULL, &nf);
+	if (r == 0)
+		r = make_entry(v, NULL, new_parent, new_name, make_link, &nf, ret);
+	node_fd_put(v, &nf);
+	return r;
+}
+
+int fwd_unlink(struct view *v, struct view_node *parent, const char *name)
+{
+	struct node_id id;
+	struct stat st;
+	struct at at;
+	int r = at_get(v, parent, name, &at);
+
+	if (r < 0)
+		return r == -EPERM ? -ENOENT : r;
+	r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+	if (r == 0 && unlinkat(at.dir.fd, at.cn.name, 0) < 0)
+		r = -errno;
+	if (r == 0) {
+		node_drop_name(v, &id, st.st_nlink <= 1, parent, at.cn.name);
+		longname_remove(at.dir.fd, &at.cn);
+	}
+	at_put(&at);
+	return r;
+}

@@ -1,0 +1,363 @@
+/* io.c - reading and writing runs of blocks of one backing file: one system call and one pass of the cipher
+ * per request. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "util/secret.h"
+#include "view/io.h"
+
+enum {
+	IO_CIPHER_LEN = IO_CIPHER_PAD + IO_BLOCKS * IO_CIPHER_BLOCK_MAX,
+	IO_PLAIN_LEN = IO_BLOCKS * LAYOUT_BLOCK,
+	IO_SAVED_LEN = 8192,
+	IO_MAP_LEN = (IO_CIPHER_LEN + 4095) / 4096 * 4096 + IO_PLAIN_LEN + IO_SAVED_LEN,
+};
+
+static pthread_key_t buf_key;
+static pthread_once_t buf_once = PTHREAD_ONCE_INIT;
+static _Thread_local struct io_buf *buf_mine;
+
+static void buf_free(void *p)
+{
+	struct io_buf *b = p;
+
+	secret_wipe(b->plain, b->plain_used);
+	(void)munmap(b->plain, IO_MAP_LEN);
+	free(b);
+}
+
+static void buf_init(void)
+{
+	(void)pthread_key_create(&buf_key, buf_free);
+}
+
+static struct io_buf *buf_new(void)
+{
+	struct io_buf *b = calloc(1, sizeof(*b));
+	void *map;
+
+	(void)pthread_once(&buf_once, buf_init);
+	if (!b)
+		return NULL;
+	map = mmap(NULL, IO_MAP_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (map == MAP_FAILED) {
+		free(b);
+		return NULL;
+	}
+	(void)madvise(map, IO_MAP_LEN, MADV_DONTDUMP);
+	b->plain = map;
+	b->saved = b->plain + IO_PLAIN_LEN;
+	b->cipher = b->saved + IO_SAVED_LEN;
+	(void)pthread_setspecific(buf_key, b);
+	return buf_mine = b;
+}
+
+struct io_buf *io_buf_get(const struct view_node *node)
+{
+	struct io_buf *b = buf_mine ? buf_mine : buf_new();
+
+	if (b && b->ino != node->id.ino) {
+		secret_wipe(b->plain, b->plain_used);
+		b->ino = node->id.ino;
+		b->plain_used = 0;
+	}
+	return b;
+}
+
+int io_damage(struct view_file *f, int e, uint64_t block)
+{
+	if (e == -EBADMSG || e == -EUCLEAN) {
+		atomic_fetch_add_explicit(&f->v->errors, 1, memory_order_relaxed);
+		if (e == -EUCLEAN)
+			view_warn(f->v, "inode %llu: corrupt file header",
+				  (unsigned long long)f->of->node->id.ino);
+		else
+			view_warn(f->v, "inode %llu: corrupt block #%llu",
+				  (unsigned long long)f->of->node->id.ino, (unsigned long long)block);
+	}
+	return e;
+}
+
+void io_id_set(struct openfile *of, const uint8_t id[static LAYOUT_FILE_ID_LEN])
+{
+	pthread_mutex_lock(&of->id_lock);
+	memcpy(of->id, id, LAYOUT_FILE_ID_LEN);
+	of->have_id = true;
+	pthread_mutex_unlock(&of->id_lock);
+}
+
+void io_id_forget(struct openfile *of)
+{
+	pthread_mutex_lock(&of->id_lock);
+	of->have_id = false;
+	pthread_mutex_unlock(&of->id_lock);
+}
+
+int io_id_get(struct view_file *f, bool fresh, uint8_t ret[static LAYOUT_FILE_ID_LEN])
+{
+	uint8_t header[LAYOUT_HEADER_LEN];
+	bool have = false;
+	ssize_t n;
+	int r;
+
+	if (!fresh) {
+		pthread_mutex_lock(&f->of->id_lock);
+		have = f->of->have_id;
+		if (have)
+			memcpy(ret, f->of->id, LAYOUT_FILE_ID_LEN);
+		pthread_mutex_unlock(&f->of->id_lock);
+	}
+	if (have)
+		return 1;
+	n = fd_pread(f->fd, header, sizeof(header), 0);
+	if (n < 0)
+		return (int)n;
+	if (n < LAYOUT_HEADER_LEN)
+		return 0; /* 1..17 bytes: shown as empty */
+	r = header_parse(header, ret);
+	if (r < 0)
+		return r;
+	io_id_set(f->of, ret);
+	return 1;
+}
+
+int io_state_get(struct view_file *f, struct io_state *ret)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(f->fd, &st) < 0)
+		return -errno;
+	ret->cipher_size = (uint64_t)st.st_size;
+	ret->plain_size = layout_plain_size(view_layout(f->v), ret->cipher_size, NULL);
+	ret->sparse = (uint64_t)st.st_blocks * 512 < ret->cipher_size;
+	ret->need_header = false;
+	if (ret->cipher_size > 0 && ret->cipher_size < LAYOUT_HEADER_LEN)
+		return -EUCLEAN;
+	if (ret->cipher_size > 0) {
+		r = io_id_get(f, false, ret->id);
+		if (r == 1)
+			return 0;
+		if (ret->cipher_size > LAYOUT_HEADER_LEN)
+			return r < 0 ? r
+				     : -EIO; /* cut behind our back this moment: never replace the header */
+	}
+	/* Nothing there, or a lone header that is damaged: no content depends on it. */
+	header_new_id(ret->id);
+	ret->need_header = true;
+	return 0;
+}
+
+ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t no, uint8_t *plain,
+		      uint8_t *raw, size_t *ret_raw)
+{
+	const struct layout *l = view_layout(f->v);
+	size_t good;
+	ssize_t n;
+	int r;
+
+	*ret_raw = 0;
+	if (no * LAYOUT_BLOCK >= st->plain_size)
+		return 0;
+	n = fd_pread(f->fd, raw, l->cipher_block, (off_t)layout_block_offset(l, no));
+	if (n <= 0)
+		return n;
+	*ret_raw = (size_t)n;
+	r = content_open(&f->v->vol->content, no, st->id, raw, (size_t)n, plain, &good);
+	if (r < 0)
+		return io_damage(f, r, no);
+	return (ssize_t)good;
+}
+
+/* A run being built: where it goes and what it replaces. */
+struct run {
+	uint64_t first, off, end;
+	size_t cipher_len;
+	size_t saved_len; /* of the old first block in io_buf.saved, 0 if it is not known */
+	uint8_t *cipher;
+};
+
+/* Merge part of a block with what is stored of it, encrypt. Returns bytes of ciphertext or -errno. */
+static ssize_t seal_partial(struct view_file *f, struct io_buf *b, const struct io_state *st, struct run *run,
+			    uint64_t no, const uint8_t *buf, uint8_t *out)
+{
+	const uint64_t start = no * LAYOUT_BLOCK;
+	const size_t from = run->off > start ? (size_t)(run->off - start) : 0;
+	const size_t to = run->end - start < LAYOUT_BLOCK ? (size_t)(run->end - start) : LAYOUT_BLOCK;
+	uint8_t raw_last[IO_CIPHER_BLOCK_MAX];
+	uint8_t *raw = no == run->first ? b->saved : raw_last;
+	size_t raw_len;
+	ssize_t have = io_block_read(f, st, no, b->plain, raw, &raw_len);
+	size_t len;
+
+	if (have < 0)
+		return have;
+	if (no == run->first)
+		run->saved_len = raw_len;
+	if ((size_t)have < from)
+		memset(b->plain + have, 0, from - (size_t)have);
+	memcpy(b->plain + from, buf, to - from);
+	len = (size_t)have > to ? (size_t)have : to;
+	if (b->plain_used < LAYOUT_BLOCK)
+		b->plain_used = LAYOUT_BLOCK;
+	if (content_seal(&f->v->vol->content, no, st->id, b->plain, len, out) < 0)
+		return -EIO;
+	return (ssize_t)(len + view_layout(f->v)->overhead);
+}
+
+/* Is what the run leaves of block `no` without a part that is stored now? */
+static bool is_partial(const struct run *run, const struct io_state *st, uint64_t no)
+{
+	const uint64_t start = no * LAYOUT_BLOCK;
+	uint64_t block_end = start + LAYOUT_BLOCK;
+
+	if (block_end > st->plain_size)
+		block_end = st->plain_size;
+	return run->off > start || run->end < block_end;
+}
+
+static int seal_run(struct view_file *f, struct io_buf *b, const struct io_state *st, struct run *run,
+		    const uint8_t *buf)
+{
+	const struct layout *l = view_layout(f->v);
+	const uint64_t last = (run->end - 1) / LAYOUT_BLOCK;
+	uint64_t no = run->first;
+	uint8_t *out = run->cipher;
+	ssize_t n;
+
+	if (is_partial(run, st, no)) {
+		n = seal_partial(f, b, st, run, no, buf, out);
+		if (n < 0)
+			return (int)n;
+		out += n;
+		no++;
+		buf += no * LAYOUT_BLOCK - run->off; /* past the end if the run ends in its first block */
+	}
+	if (no <= last) {
+		uint64_t stop = is_partial(run, st, last) ? last : last + 1; /* blocks no..stop-1 are whole */
+		uint64_t end = stop * LAYOUT_BLOCK < run->end ? stop * LAYOUT_BLOCK : run->end;
+
+		if (stop > no) {
+			size_t len = (size_t)(end - no * LAYOUT_BLOCK);
+
+			if (content_seal(&f->v->vol->content, no, st->id, buf, len, out) < 0)
+				return -EIO;
+			out += layout_run_cipher_len(l, len);
+			buf += len;
+		}
+		if (stop == last) {
+			n = seal_partial(f, b, st, run, last, buf, out);
+			if (n < 0)
+				return (int)n;
+			out += n;
+		}
+	}
+	run->cipher_len = (size_t)(out - run->cipher);
+	return 0;
+}
+
+/* Room first, so that a full disk refuses the write instead of tearing a block. Needless inside allocated
+ * space. */
+static int reserve(struct view_file *f, const struct io_state *st, uint64_t start, uint64_t len)
+{
+	struct view *v = f->v;
+
+	if (!atomic_load_explicit(&v->prealloc, memory_order_relaxed) ||
+	    (start + len <= st->cipher_size && !st->sparse))
+		return 0;
+	while (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)len) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL)
+			return -errno;
+		if (atomic_exchange(&v->prealloc, false))
+			view_warn(v, "preallocation is not supported by the file system of the store; "
+				     "going on without (see -noprealloc)");
+		return 0;
+	}
+	return 0;
+}
+
+/* The write stopped after `done` bytes of [start, ...). Bring back a consistent file: whole new blocks stay,
+ * a torn block becomes what it was, or is cut off if it is new. Returns how many whole blocks are in. */
+static uint64_t repair(struct view_file *f, const struct io_buf *b, const struct io_state *st,
+		       const struct run *run, size_t done)
+{
+	const struct layout *l = view_layout(f->v);
+	uint64_t whole = done / l->cipher_block;
+	uint64_t torn = layout_block_offset(l, run->first + whole);
+
+	if (whole == 0 && done > 0 && run->saved_len)
+		(void)fd_pwrite(f->fd, b->saved, run->saved_len, (off_t)torn, NULL);
+	if (whole == 0 && st->cipher_size > torn)
+		torn = st->cipher_size;
+	if (torn >= st->cipher_size)
+		(void)!ftruncate(f->fd, (off_t)(whole ? torn : st->cipher_size));
+	return whole;
+}
+
+static void account(struct io_state *st, const struct layout *l, uint64_t end)
+{
+	st->need_header = false;
+	if (end > st->plain_size)
+		st->plain_size = end;
+	if (layout_cipher_size(l, st->plain_size) > st->cipher_size)
+		st->cipher_size = layout_cipher_size(l, st->plain_size);
+}
+
+ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
+		     const uint8_t *buf, size_t n)
+{
+	const struct layout *l = view_layout(f->v);
+	struct run run = {
+		.first = off / LAYOUT_BLOCK, .off = off, .end = off + n, .cipher = io_buf_blocks(b)
+	};
+	uint64_t start = layout_block_offset(l, run.first);
+	size_t head = 0, done = 0;
+	uint64_t whole;
+	int r = seal_run(f, b, st, &run, buf);
+
+	if (r == 0)
+		r = reserve(f, st, st->need_header ? 0 : start,
+			    run.cipher_len + (st->need_header ? start : 0));
+	if (r == 0 && st->need_header && run.first > 0) {
+		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
+		r = fd_pwrite(f->fd, run.cipher - LAYOUT_HEADER_LEN, LAYOUT_HEADER_LEN, 0, NULL);
+	} else if (r == 0 && st->need_header) {
+		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
+		head = LAYOUT_HEADER_LEN;
+	}
+	if (r == 0)
+		r = fd_pwrite(f->fd, run.cipher - head, head + run.cipher_len, (off_t)(start - head), &done);
+	if (r == 0) {
+		if (st->need_header)
+			io_id_set(f->of, st->id);
+		account(st, l, run.end);
+		return (ssize_t)n;
+	}
+	done = done > head ? done - head : 0;
+	whole = repair(f, b, st, &run, done);
+	if (!whole)
+		return r;
+	if (st->need_header)
+		io_id_set(f->of, st->id);
+	account(st, l, (run.first + whole) * LAYOUT_BLOCK);
+	return (ssize_t)((run.first + whole) * LAYOUT_BLOCK - off);
+}
+
+int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off)
+{
+	static const uint8_t zeros[LAYOUT_BLOCK];
+	size_t tail = (size_t)(st->plain_size % LAYOUT_BLOCK);
+	ssize_t n;
+
+	if (tail == 0 || off / LAYOUT_BLOCK <= st->plain_size / LAYOUT_BLOCK)
+		return 0;
+	n = io_write_run(f, b, st, st->plain_size, zeros, LAYOUT_BLOCK - tail);
+	return n < 0 ? (int)n : 0;
+}

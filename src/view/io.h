@@ -1,0 +1,64 @@
+/* io.h - block I/O of one backing file: buffers, file id, single blocks. Used by rw.c and truncate.c under
+ * the file's content lock. */
+#ifndef VIEW_IO_H
+#define VIEW_IO_H
+
+#include "view/internal.h"
+
+enum {
+	IO_BLOCKS = VIEW_IO_MAX / LAYOUT_BLOCK + 2, /* an unaligned request touches up to two blocks more */
+	IO_CIPHER_BLOCK_MAX = LAYOUT_BLOCK + AEAD_NONCE_MAX + AEAD_TAG_LEN,
+	IO_CIPHER_PAD = 32, /* room for the header before the first block */
+};
+
+/* One per thread, mapped once, never given back; pages appear as they are touched. */
+struct io_buf {
+	uint8_t *cipher; /* IO_CIPHER_PAD + IO_BLOCKS * IO_CIPHER_BLOCK_MAX */
+	uint8_t *plain;	 /* IO_BLOCKS * LAYOUT_BLOCK */
+	uint8_t *saved;	 /* one cipher block: the old state of a block that is being rewritten */
+	uint64_t ino;	 /* whose plaintext lies in plain */
+	size_t plain_used;
+};
+/* The calling thread's buffers, plaintext of other files wiped. NULL if memory is short. */
+struct io_buf *io_buf_get(const struct view_node *node);
+static inline uint8_t *io_buf_blocks(struct io_buf *b)
+{
+	return b->cipher + IO_CIPHER_PAD;
+}
+
+/* What a writer knows of the backing file while it holds the content lock (and, in the shared modes, the
+ * range lock). */
+struct io_state {
+	uint64_t cipher_size, plain_size;
+	bool need_header; /* there is none yet: id is new and goes out with the first write */
+	bool sparse;	  /* fewer blocks allocated than the size needs */
+	uint8_t id[LAYOUT_FILE_ID_LEN];
+};
+/* Look at the file. 0, -EUCLEAN (damaged header), or errno. */
+int io_state_get(struct view_file *f, struct io_state *ret);
+/* The header was written: remember the id for readers / forget it (truncated to nothing). */
+void io_id_set(struct openfile *of, const uint8_t id[static LAYOUT_FILE_ID_LEN]);
+void io_id_forget(struct openfile *of);
+/* Copy of the file's id: 1, 0 (file without header: empty), -EUCLEAN or errno. fresh: ask the disk, not the
+ * cache. */
+int io_id_get(struct view_file *f, bool fresh, uint8_t ret[static LAYOUT_FILE_ID_LEN]);
+
+/* Read and decrypt block `no`. Returns plaintext bytes (0 past the end), -EBADMSG. raw gets the stored form
+ * and *ret_raw its length. */
+ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t no, uint8_t *plain,
+		      uint8_t *raw, size_t *ret_raw);
+
+/* Encrypt and store [off, off+n), n <= VIEW_IO_MAX, no gap before it; st is updated. Returns bytes stored
+ * (short only after an error that stopped it) or negative errno with nothing changed. */
+ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
+		     const uint8_t *buf, size_t n);
+/* Fill the last block of the file up with zeros if it is partial and lies before the block of `off`. */
+int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off);
+/* truncate.c: a shrinking truncate was interrupted between its steps and left `block`, the last, as a valid
+ * short block with stale bytes behind it: cut them off. 0 if that was it (read again), else negative errno.
+ * Content lock held for writing. */
+int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block);
+/* Account for damage met and tell of it. Returns e. */
+int io_damage(struct view_file *f, int e, uint64_t block);
+
+#endif

@@ -1,0 +1,104 @@
+/* longname.c - the .name files of long names: durable before their entry is visible, never lost to a race.
+ * Two processes may make and remove the same name at once. The maker writes .name, makes the entry, then
+ * looks for .name again; the remover removes the entry, then .name, then looks for the entry again. Whoever
+ * comes last puts it right. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "crypto/rng.h"
+#include "util/cleanup.h"
+#include "util/fd.h"
+#include "view/internal.h"
+
+enum { LONGNAME_PATH = NAME_CIPHER_MAX + sizeof(NAME_LONG_SUFFIX) };
+
+static void path_of(const char *hashed, char ret[static LONGNAME_PATH])
+{
+	(void)snprintf(ret, LONGNAME_PATH, "%.*s%s", NAME_CIPHER_MAX, hashed, NAME_LONG_SUFFIX);
+}
+
+ssize_t longname_read(int dirfd, const char *hashed, char ret[static NAME_FULL_MAX + 1])
+{
+	char path[LONGNAME_PATH];
+	char buf[NAME_FULL_MAX + 1];
+	ssize_t n;
+
+	path_of(hashed, path);
+	auto_fd int fd = fd_openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	if (fd < 0)
+		return fd == -ELOOP ? -EUCLEAN : fd;
+	n = fd_pread(fd, buf, sizeof(buf), 0);
+	if (n < 0)
+		return n == -EISDIR || n == -ESPIPE ? -EUCLEAN : n;
+	if (n == 0 || n > NAME_FULL_MAX)
+		return -EUCLEAN;
+	memcpy(ret, buf, (size_t)n);
+	ret[n] = '\0';
+	return n;
+}
+
+static int write_durably(int dirfd, const char *path, const char *full)
+{
+	auto_fd int fd = fd_openat(dirfd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0444);
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = fd_write(fd, full, strlen(full));
+	if (r == 0 && fsync(fd) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(dirfd, path, 0);
+	return r;
+}
+
+int longname_ensure(int dirfd, const struct cname *cn)
+{
+	char path[LONGNAME_PATH], tmp[LONGNAME_PATH], there[NAME_FULL_MAX + 1];
+	int r;
+
+	if (!cn->is_long)
+		return 0;
+	path_of(cn->name, path);
+	r = write_durably(dirfd, path, cn->full);
+	if (r == 0)
+		return 1;
+	if (r != -EEXIST)
+		return r;
+	if (longname_read(dirfd, cn->name, there) > 0 && strcmp(there, cn->full) == 0)
+		return 0;
+	/* Left over from a crash, or being written elsewhere this moment: the same text in any case. */
+	(void)snprintf(tmp, sizeof(tmp), "%s%llu", NAME_RMDIR_PREFIX, (unsigned long long)rng_u64());
+	r = write_durably(dirfd, tmp, cn->full);
+	if (r == 0 && renameat(dirfd, tmp, dirfd, path) < 0) {
+		r = -errno;
+		(void)unlinkat(dirfd, tmp, 0);
+	}
+	return r;
+}
+
+void longname_remove(int dirfd, const struct cname *cn)
+{
+	char path[LONGNAME_PATH];
+
+	if (!cn->is_long || faccessat(dirfd, cn->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	path_of(cn->name, path);
+	if (unlinkat(dirfd, path, 0) == 0 && faccessat(dirfd, cn->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)longname_ensure(
+		    dirfd, cn); /* made again meanwhile; a failure shows in -fsck, the data is there */
+}
+
+int longname_confirm(int dirfd, const struct cname *cn)
+{
+	char path[LONGNAME_PATH];
+
+	if (!cn->is_long)
+		return 0;
+	path_of(cn->name, path);
+	if (faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 0;
+	return longname_ensure(dirfd, cn) < 0 ? -EIO : 0;
+}

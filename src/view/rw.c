@@ -1,0 +1,184 @@
+/* rw.c - read and write of an open file, exclusive or shared with other nodes. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "view/io.h"
+
+/* Read and decrypt the run of blocks from `first`. Returns plaintext bytes now in b->plain. */
+static ssize_t read_run(struct view_file *f, struct io_buf *b, bool fresh_id, uint64_t first, size_t n_blocks,
+			uint64_t *ret_bad)
+{
+	const struct layout *l = view_layout(f->v);
+	uint8_t id[LAYOUT_FILE_ID_LEN];
+	size_t good = 0;
+	ssize_t n;
+	int r = io_id_get(f, fresh_id, id);
+
+	*ret_bad = first;
+	if (r <= 0)
+		return r;
+	n = fd_pread(f->fd, io_buf_blocks(b), n_blocks * l->cipher_block,
+		     (off_t)layout_block_offset(l, first));
+	if (n <= 0)
+		return n;
+	b->plain_used = n_blocks * LAYOUT_BLOCK; /* at most: wiped before another file's turn */
+	r = content_open(&f->v->vol->content, first, id, io_buf_blocks(b), (size_t)n, b->plain, &good);
+	*ret_bad = first + good / LAYOUT_BLOCK;
+	return r < 0 ? r : (ssize_t)good;
+}
+
+/* What looks damaged may be another node's write in progress: look again with the range locked. */
+static ssize_t read_again(struct view_file *f, struct io_buf *b, uint64_t first, size_t n_blocks,
+			  uint64_t *ret_bad)
+{
+	const struct layout *l = view_layout(f->v);
+	uint64_t start = layout_block_offset(l, first), len = n_blocks * l->cipher_block;
+	ssize_t n;
+	int r;
+
+	pthread_rwlock_wrlock(&f->of->content); /* alone on this descriptor: its locks are not counted */
+	r = lock_range(f->v, f->fd, false, start, len);
+	n = r < 0 ? r : read_run(f, b, true, first, n_blocks, ret_bad);
+	if (r == 0)
+		unlock_range(f->v, f->fd, start, len);
+	if (n == -EBADMSG && truncate_finish(f, b, *ret_bad) == 0)
+		n = read_run(f, b, true, first, n_blocks, ret_bad);
+	pthread_rwlock_unlock(&f->of->content);
+	return n;
+}
+
+ssize_t rw_read(struct view_file *f, uint64_t off, size_t n, const uint8_t **ret)
+{
+	const uint64_t first = off / LAYOUT_BLOCK;
+	const size_t skip = (size_t)(off % LAYOUT_BLOCK);
+	struct io_buf *b = io_buf_get(f->of->node);
+	size_t n_blocks;
+	uint64_t bad;
+	ssize_t have;
+
+	if (!b)
+		return -ENOMEM;
+	if (n > VIEW_IO_MAX)
+		n = VIEW_IO_MAX;
+	if (n == 0 || off >= layout_max_plain(view_layout(f->v)))
+		return 0;
+	n_blocks = (skip + n + LAYOUT_BLOCK - 1) / LAYOUT_BLOCK;
+	pthread_rwlock_rdlock(&f->of->content);
+	have = read_run(f, b, false, first, n_blocks, &bad);
+	pthread_rwlock_unlock(&f->of->content);
+	if (have == -EBADMSG || have == -EUCLEAN)
+		have = read_again(f, b, first, n_blocks, &bad);
+	if (have < 0)
+		return io_damage(f, (int)have, bad);
+	if ((size_t)have <= skip)
+		return 0;
+	if ((size_t)have - skip < n)
+		n = (size_t)have - skip;
+	*ret = b->plain + skip;
+	atomic_fetch_add_explicit(&f->v->bytes_read, n, memory_order_relaxed);
+	return (ssize_t)n;
+}
+
+/* First ciphertext byte a write of [off, off+n) may touch, and where its last block ends (0: the file grows,
+ * up to infinity: whoever appends owns the end). */
+static void write_range(const struct layout *l, const struct io_state *st, uint64_t off, size_t n,
+			uint64_t *ret_start, uint64_t *ret_len)
+{
+	uint64_t start = layout_block_offset(l, off / LAYOUT_BLOCK);
+
+	*ret_len = 0;
+	if (off + n > st->plain_size || st->need_header) {
+		uint64_t tail = layout_block_offset(l, st->plain_size / LAYOUT_BLOCK);
+
+		*ret_start = st->need_header ? 0 : tail < start ? tail : start;
+		return;
+	}
+	*ret_start = start;
+	*ret_len = layout_block_offset(l, (off + n - 1) / LAYOUT_BLOCK + 1) - start;
+}
+
+/* Shared modes: lock what will be written, and make sure the file is still what the range was computed from.
+ */
+static int begin_shared(struct view_file *f, struct io_state *st, uint64_t *off, size_t n,
+			uint64_t *ret_start, uint64_t *ret_len)
+{
+	const struct layout *l = view_layout(f->v);
+	int r = io_state_get(f, st);
+
+	while (r == 0) {
+		struct io_state before = *st;
+
+		if (f->append)
+			*off = st->plain_size;
+		write_range(l, st, *off, n, ret_start, ret_len);
+		r = lock_range(f->v, f->fd, true, *ret_start, *ret_len);
+		if (r < 0)
+			return r;
+		r = io_state_get(f, st);
+		if (f->append && *ret_len == 0)
+			*off = st->plain_size;
+		/* Growth is fine when we hold the end; anything else that moved the range starts over. */
+		if (r == 0 && (*ret_len == 0 ? st->plain_size >= before.plain_size &&
+						   st->need_header <= before.need_header
+					     : *off + n <= st->plain_size))
+			return 0;
+		unlock_range(f->v, f->fd, *ret_start, *ret_len);
+	}
+	return r;
+}
+
+static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, const uint8_t *buf, size_t n)
+{
+	const bool shared = view_is_shared(f->v);
+	uint64_t start = 0, len = 0;
+	struct io_state st;
+	bool locked;
+	ssize_t done;
+	int r;
+
+	pthread_rwlock_wrlock(&f->of->content);
+	r = shared ? begin_shared(f, &st, &off, n, &start, &len) : io_state_get(f, &st);
+	locked = shared && r == 0;
+	if (r == 0 && off + n > layout_max_plain(view_layout(f->v)))
+		r = -EFBIG;
+	else if (r == 0)
+		r = io_pad_last(f, b, &st, off);
+	done = r < 0 ? r : io_write_run(f, b, &st, off, buf, n);
+	if (locked)
+		unlock_range(f->v, f->fd, start, len);
+	pthread_rwlock_unlock(&f->of->content);
+	return done;
+}
+
+ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t off, const uint8_t *buf,
+		 size_t n)
+{
+	struct io_buf *b = io_buf_get(f->of->node);
+	size_t total = 0;
+
+	(void)who;
+	if (!b)
+		return -ENOMEM;
+	if (!f->writable)
+		return -EBADF;
+	if (off > layout_max_plain(view_layout(f->v)))
+		return -EFBIG;
+	while (total < n) {
+		size_t chunk = n - total < VIEW_IO_MAX ? n - total : VIEW_IO_MAX;
+		ssize_t done = write_chunk(f, b, off + total, buf + total, chunk);
+
+		if (done < 0 && total == 0)
+			return io_damage(f, (int)done, off / LAYOUT_BLOCK);
+		if (done < 0)
+			break;
+		total += (size_t)done;
+		if ((size_t)done < chunk)
+			break;
+	}
+	atomic_fetch_add_explicit(&f->v->bytes_written, total, memory_order_relaxed);
+	if (f->sync && fdatasync(f->fd) < 0)
+		return -errno;
+	return (ssize_t)total;
+}
