@@ -1,0 +1,24 @@
+/* monitor.h - the daemon's side of the monitor process (see session_monitor_start in session.h). Internal to fuse/. */
+#ifndef FUSE_MONITOR_H
+#define FUSE_MONITOR_H
+
+#include <stdbool.h>
+
+/* Start it unless it runs already. 0 or negative errno. */
+int monitor_start(void);
+
+/* Tell it what was mounted (absolute canonical path). From now on our death unmounts it. 0 or negative errno. */
+int monitor_watch(const char *mountpoint);
+
+/* Ask for an unmount; the answer comes later through monitor_fd: poll for input, then monitor_answer. 0 or -errno. */
+int monitor_unmount(bool lazy);
+int monitor_fd(void); /* -1 if there is none */
+/* Reads an answer: 0 unmounted, -EBUSY, other negative errno; -EPIPE if the monitor is gone. */
+int monitor_answer(void);
+
+/* The mount is gone: unmount nothing when we end. */
+void monitor_forget(void);
+/* End it. */
+void monitor_stop(void);
+
+#endif

@@ -1,0 +1,408 @@
+/* workers.c - the threads that read requests from the kernel and answer them.
+ *
+ * libfuse's own loop keeps up to ten idle threads waiting; the kernel wakes them in turn, so that a single client is
+ * served by threads with cold caches on ever other processors. Here few threads wait, and more join only while all of
+ * them are stuck in the store (slow server, cold disk):
+ *   - every thread has a request buffer of its own that is never freed, placed so that the data of a write starts on a
+ *     page boundary, and a clone of the device descriptor;
+ *   - the thread that leaves nobody waiting wakes the main thread, which looks every TICK_MS: if nobody is waiting twice
+ *     in a row, and the threads are not simply computing, it adds some;
+ *   - threads that were not needed for a second park, the last one first to come back; their buffers' pages go back.
+ * So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than max are stuck. */
+#include "workers.h"
+
+#define FUSE_USE_VERSION 312
+#include <fuse_lowlevel.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fuse/ops.h"
+#include "fuse/wire.h"
+#include "util/cleanup.h"
+
+enum {
+	PAGE = 4096,
+	BUFFER = PAGE + VIEW_IO_MAX + PAGE, /* header before the first boundary, some room behind */
+	STACK = 512 << 10,
+	BASE_MIN = 2,
+	BASE_MAX = 4, /* always waiting; more come by themselves */
+	THREADS_MAX = 16,
+	THREADS_LIMIT = 256, /* for an explicit wish */
+	TICK_MS = 2,
+	TRIM_MS = 1000,
+	QUIET_MS = 50, /* watch closely for that long after nobody was waiting */
+	STOP_RETRY_MS = 20,
+	CPU_BUSY_PERCENT = 75,
+	WAKE_SIGNAL = SIGUSR2
+};
+
+struct worker {
+	struct workers *all;
+	pthread_t thread;
+	pthread_cond_t unpark;
+	bool parked;
+	int fd;		/* a clone, or the session's own */
+	uint8_t *map;	/* BUFFER bytes */
+};
+
+struct workers {
+	struct fuse_session *se;
+	session_ready_fn ready;
+	void *ready_arg;
+	unsigned int base, max, processors;
+	int event;
+	atomic_uint active;  /* threads neither parked nor ended */
+	atomic_uint reading; /* those of them waiting in read(2) */
+	atomic_uint peak;    /* most threads busy at once since the last trim */
+	atomic_uint surplus; /* threads asked to park */
+	atomic_bool dozing;  /* the main thread wants to hear when nobody is reading */
+	atomic_bool stop, finished;
+	atomic_int error;
+	atomic_uint exited;
+
+	pthread_mutex_t lock; /* guards parking */
+	struct worker **parked;
+	unsigned int n_parked;
+
+	/* The main thread's own. */
+	struct worker *worker; /* max of them */
+	unsigned int started;
+	bool starved;
+	uint64_t last_starved, last_tick, last_trim, last_cpu;
+};
+
+static uint64_t clock_ms(clockid_t clock)
+{
+	struct timespec t;
+
+	(void)clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void poke(struct workers *w)
+{
+	uint64_t one = 1;
+
+	(void)!write(w->event, &one, sizeof(one)); /* full means: already told */
+}
+
+static void finish(struct workers *w, int error)
+{
+	if (error)
+		atomic_store(&w->error, error);
+	atomic_store(&w->finished, true);
+	poke(w);
+}
+
+/* A request was taken and `left` threads still wait for the next. */
+static void note_load(struct workers *w, unsigned int left)
+{
+	unsigned int busy = atomic_load_explicit(&w->active, memory_order_relaxed) - left;
+	unsigned int peak = atomic_load_explicit(&w->peak, memory_order_relaxed);
+
+	/* Losing a race here costs a thread that parks a second early. */
+	if (busy > peak)
+		atomic_store_explicit(&w->peak, busy, memory_order_relaxed);
+	if (left == 0 && atomic_load(&w->dozing) && atomic_exchange(&w->dozing, false))
+		poke(w);
+}
+
+/* Wait for a request. Returns its length, or 0 when this thread should end. */
+static size_t receive(struct worker *me, void *raw)
+{
+	struct workers *w = me->all;
+
+	while (!atomic_load(&w->stop)) {
+		unsigned int left;
+		ssize_t n;
+		int err;
+
+		atomic_fetch_add(&w->reading, 1);
+		n = read(me->fd, raw, BUFFER - PAGE + WIRE_WRITE_HEADER);
+		err = errno;
+		left = atomic_fetch_sub(&w->reading, 1) - 1;
+		if (n > 0) {
+			note_load(w, left);
+			return (size_t)n;
+		}
+		/* ENOENT: interrupted before we got it */
+		if (n < 0 && (err == EINTR || err == EAGAIN || err == ENOENT))
+			continue;
+		finish(w, n == 0 || err == ENODEV ? 0 : -err); /* ENODEV: unmounted or aborted */
+		break;
+	}
+	return 0;
+}
+
+/* If threads are to park, be one of them until needed again. */
+static void maybe_park(struct worker *me)
+{
+	struct workers *w = me->all;
+
+	if (atomic_load_explicit(&w->surplus, memory_order_relaxed) == 0)
+		return;
+	auto_unlock pthread_mutex_t *held = mutex_hold(&w->lock);
+
+	if (atomic_load(&w->surplus) == 0 || atomic_load(&w->stop))
+		return;
+	atomic_fetch_sub(&w->surplus, 1);
+	atomic_fetch_sub(&w->active, 1);
+	(void)madvise(me->map, BUFFER, MADV_DONTNEED);
+	w->parked[w->n_parked++] = me;
+	me->parked = true;
+	while (me->parked)
+		(void)pthread_cond_wait(&me->unpark, &w->lock);
+}
+
+static void *run(void *arg)
+{
+	struct worker *me = arg;
+	struct workers *w = me->all;
+	uint8_t *raw = me->map + PAGE - WIRE_WRITE_HEADER;
+	size_t n;
+
+	while ((n = receive(me, raw)) > 0) {
+		struct fuse_buf buf = { .size = n, .mem = raw };
+		bool is_init;
+
+		wire_begin(me->fd, raw, n);
+		is_init = wire_is_init();
+		fuse_session_process_buf(w->se, &buf);
+		wire_end();
+		if (is_init && w->ready)
+			w->ready(w->ready_arg);
+		maybe_park(me);
+	}
+	ops_thread_done();
+	atomic_fetch_sub(&w->active, 1);
+	atomic_fetch_add(&w->exited, 1);
+	return NULL;
+}
+
+/* --- the main thread --- */
+
+static bool unpark_one(struct workers *w)
+{
+	struct worker *one;
+	auto_unlock pthread_mutex_t *held = mutex_hold(&w->lock);
+
+	if (w->n_parked == 0)
+		return false;
+	one = w->parked[--w->n_parked];
+	one->parked = false;
+	atomic_fetch_add(&w->active, 1);
+	(void)pthread_cond_signal(&one->unpark);
+	return true;
+}
+
+static int start_one(struct workers *w)
+{
+	struct worker *me = &w->worker[w->started];
+	pthread_attr_t attr;
+	int rc;
+
+	me->all = w;
+	me->map = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (me->map == MAP_FAILED)
+		return -errno;
+	/* A descriptor of its own saves contention in the kernel; without /dev/fuse in sight all share one. */
+	me->fd = w->started == 0 ? -1 : wire_clone(fuse_session_fd(w->se));
+	if (me->fd < 0)
+		me->fd = fuse_session_fd(w->se);
+	(void)pthread_cond_init(&me->unpark, NULL);
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK);
+	atomic_fetch_add(&w->active, 1);
+	rc = pthread_create(&me->thread, &attr, run, me);
+	(void)pthread_attr_destroy(&attr);
+	if (rc == 0) {
+		w->started++;
+		return 0;
+	}
+	atomic_fetch_sub(&w->active, 1);
+	(void)pthread_cond_destroy(&me->unpark);
+	if (me->fd != fuse_session_fd(w->se))
+		(void)close(me->fd);
+	(void)munmap(me->map, BUFFER);
+	return -rc;
+}
+
+static void grow(struct workers *w, unsigned int n)
+{
+	atomic_store(&w->surplus, 0);
+	while (n-- > 0)
+		if (!unpark_one(w) && (w->started >= w->max || start_one(w) < 0))
+			break;
+}
+
+/* Are the threads computing rather than waiting for the store? Then more of them would only get in their way. */
+static bool computing(struct workers *w, uint64_t now, unsigned int active)
+{
+	uint64_t cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
+	uint64_t used = cpu - w->last_cpu, wall = now - w->last_tick;
+
+	w->last_cpu = cpu;
+	w->last_tick = now;
+	if (active < w->processors)
+		return false;
+	return used * 100 >= wall * w->processors * CPU_BUSY_PERCENT;
+}
+
+/* What was not needed since the last time may park. */
+static void trim(struct workers *w, uint64_t now)
+{
+	unsigned int active = atomic_load(&w->active);
+	unsigned int need = atomic_exchange(&w->peak, 0) + 1;
+
+	w->last_trim = now;
+	if (need < w->base)
+		need = w->base;
+	if (active > need)
+		atomic_store(&w->surplus, active - need);
+}
+
+int workers_tick(struct workers *w)
+{
+	uint64_t now = clock_ms(CLOCK_MONOTONIC), count;
+	unsigned int active = atomic_load(&w->active);
+	bool starved = atomic_load(&w->reading) == 0;
+
+	(void)!read(w->event, &count, sizeof(count));
+	if (w->base == w->max || atomic_load(&w->stop))
+		return -1;
+	if (starved) {
+		bool busy = computing(w, now, active);
+
+		if (w->starved && !busy)
+			grow(w, active / 2 + 1);
+		w->last_starved = now;
+	}
+	w->starved = starved;
+	if (now - w->last_starved <= QUIET_MS)
+		return TICK_MS;
+	atomic_store(&w->dozing, true);
+	if (atomic_load(&w->reading) == 0)
+		return TICK_MS; /* it happened just before we said so */
+	if (active <= w->base)
+		return -1;
+	if (now - w->last_trim >= TRIM_MS)
+		trim(w, now);
+	return TRIM_MS;
+}
+
+int workers_event_fd(const struct workers *w)
+{
+	return w->event;
+}
+
+bool workers_finished(const struct workers *w)
+{
+	return atomic_load(&w->finished);
+}
+
+int workers_error(const struct workers *w)
+{
+	return atomic_load(&w->error);
+}
+
+struct workers *workers_new(struct fuse_session *se, unsigned int threads, session_ready_fn ready, void *arg)
+{
+	struct workers *w = calloc(1, sizeof(*w));
+	cpu_set_t set;
+
+	if (!w)
+		return NULL;
+	w->se = se;
+	w->ready = ready;
+	w->ready_arg = arg;
+	w->processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
+	w->max = threads ? threads : THREADS_MAX;
+	if (w->max > THREADS_LIMIT)
+		w->max = THREADS_LIMIT;
+	w->base = threads ? w->max : w->processors;
+	if (!threads && w->base < BASE_MIN)
+		w->base = BASE_MIN;
+	if (!threads && w->base > BASE_MAX)
+		w->base = BASE_MAX;
+	(void)pthread_mutex_init(&w->lock, NULL);
+	w->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w->worker = calloc(w->max, sizeof(*w->worker));
+	w->parked = calloc(w->max, sizeof(*w->parked));
+	if (w->event < 0 || !w->worker || !w->parked) {
+		workers_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+static void woken(int sig)
+{
+	(void)sig; /* only to end a read(2) */
+}
+
+int workers_start(struct workers *w)
+{
+	struct sigaction act = { .sa_handler = woken };
+
+	if (sigaction(WAKE_SIGNAL, &act, NULL) < 0)
+		return -errno;
+	w->last_trim = w->last_tick = clock_ms(CLOCK_MONOTONIC);
+	while (w->started < w->base) {
+		int rc = start_one(w);
+
+		if (rc < 0 && w->started == 0)
+			return rc;
+		if (rc < 0)
+			break;
+	}
+	atomic_store(&w->dozing, true);
+	return 0;
+}
+
+void workers_stop(struct workers *w)
+{
+	const struct timespec pause = { .tv_nsec = STOP_RETRY_MS * 1000000L };
+
+	atomic_store(&w->stop, true);
+	atomic_store(&w->surplus, 0);
+	while (unpark_one(w))
+		;
+	/* Those in read(2) return by themselves after an unmount; after a lazy one they need a signal, which may come
+	 * just before they read, so it is repeated. */
+	while (atomic_load(&w->exited) < w->started) {
+		for (unsigned int i = 0; i < w->started; i++)
+			(void)pthread_kill(w->worker[i].thread, WAKE_SIGNAL);
+		if (atomic_load(&w->exited) < w->started)
+			(void)nanosleep(&pause, NULL);
+	}
+	for (unsigned int i = 0; i < w->started; i++)
+		(void)pthread_join(w->worker[i].thread, NULL);
+}
+
+void workers_free(struct workers *w)
+{
+	if (!w)
+		return;
+	for (unsigned int i = 0; w->worker && i < w->started; i++) {
+		(void)pthread_cond_destroy(&w->worker[i].unpark);
+		if (w->worker[i].fd != fuse_session_fd(w->se))
+			(void)close(w->worker[i].fd);
+		(void)munmap(w->worker[i].map, BUFFER);
+	}
+	if (w->event >= 0)
+		(void)close(w->event);
+	(void)pthread_mutex_destroy(&w->lock);
+	free(w->worker);
+	free(w->parked);
+	free(w);
+}
