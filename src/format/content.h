@@ -52,8 +52,8 @@ ssize_t content_open_message(const struct content *c, const uint8_t *in, size_t 
 ssize_t content_seal_target(const struct content *c, const char *target, size_t n, char *out, size_t size);
 /* Returns plaintext length (NUL added) or -EBADMSG / -EUCLEAN (not base64) / -ENAMETOOLONG. */
 ssize_t content_open_target(const struct content *c, const char *in, size_t n, char *out, size_t size);
-/* Plaintext length of a target from the length of what is stored, without reading it; 0 if it cannot be one. Exact with
- * raw64; with padded base64 up to 2 more than the truth, so lstat(2) must then read the target. */
+/* Plaintext length of a target from the length of what is stored, '=' not counted; 0 if it cannot be one. With raw64 there
+ * is no '=', so lstat(2) need not read the target. */
 size_t content_target_len(const struct content *c, size_t n_stored);
 
 /* Xattr value for reading: raw message, or (very old file systems) base64url of one. out has n bytes. */

@@ -91,7 +91,7 @@ size_t content_target_len(const struct content *c, size_t n_stored)
 {
 	size_t n = n_stored / 4 * 3 + (n_stored % 4) * 3 / 4;
 
-	if (n_stored % 4 == 1 || (!c->raw64 && n_stored % 4) || n <= c->layout.overhead)
+	if (n_stored % 4 == 1 || n <= c->layout.overhead)
 		return 0;
 	return n - c->layout.overhead;
 }

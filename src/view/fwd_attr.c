@@ -18,7 +18,7 @@ int fwd_lookup(struct view *v, struct view_node *parent, const char *name, struc
 
 	if (r < 0)
 		return r == -EPERM ? -ENOENT : r;
-	r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+	r = stat_entry(v, at.dir.fd, at.cn.name, &st, &id);
 	if (r == 0)
 		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
 	at_put(&at);
@@ -34,7 +34,7 @@ static int stat_by_name(struct view *v, struct view_node *node, struct stat *ret
 
 	if (r < 0)
 		return r;
-	r = stat_at(spot.dir.fd, spot.name, ret, &id);
+	r = stat_entry(v, spot.dir.fd, spot.name, ret, &id);
 	spot_put(&spot);
 	if (r == 0 && (id.ino != node->id.ino || id.dev != node->id.dev))
 		r = -ESTALE;
@@ -56,7 +56,7 @@ int fwd_getattr(struct view *v, struct view_node *node, struct view_file *f, str
 		if (r == -ENOENT || r == -ESTALE) { /* renamed this moment, or known by another link */
 			r = node_fd_get(v, node, NULL, &nf);
 			if (r == 0)
-				r = stat_at(nf.fd, "", ret, NULL);
+				r = stat_entry(v, nf.fd, "", ret, NULL);
 			node_fd_put(v, &nf);
 		}
 	}
@@ -144,7 +144,7 @@ int fwd_setattr(struct view *v, const struct view_caller *who, struct view_node 
 	if (r == 0 && (which & times))
 		r = set_times(&nf, st, which);
 	if (r == 0)
-		r = stat_at(nf.fd, "", ret, NULL);
+		r = stat_entry(v, nf.fd, "", ret, NULL);
 	node_fd_put(v, &nf);
 	if (r == 0)
 		stat_show(v, ret);

@@ -208,7 +208,7 @@ static bool emit_plus(struct view_dir *d, const char *name, const struct kernel_
 
 	if (dots)
 		return a->fill(a->arg, name, NULL, e->d_ino, e->d_type, e->d_off);
-	if (stat_at(d->fd, e->d_name, &st, &id) < 0 ||
+	if (stat_entry(d->v, d->fd, e->d_name, &st, &id) < 0 ||
 	    node_intern(d->v, d->node, e->d_name, &st, &id, &entry) < 0)
 		return a->fill(a->arg, name, NULL, e->d_ino, e->d_type, e->d_off);
 	if (a->fill(a->arg, name, &entry, e->d_ino, e->d_type, e->d_off))

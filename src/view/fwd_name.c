@@ -52,7 +52,7 @@ static int make_entry(struct view *v, const struct view_caller *who, struct view
 	if (r == 0)
 		r = longname_confirm(at.dir.fd, &at.cn);
 	if (r == 0)
-		r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+		r = stat_entry(v, at.dir.fd, at.cn.name, &st, &id);
 	if (r == 0)
 		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
 	at_put(&at);

@@ -128,7 +128,9 @@ void view_warn(struct view *v, const char *fmt, ...) __attribute__((format(print
 
 /* statx of (dirfd, name) without following; name "" means dirfd itself. Raw (ciphertext) attributes. */
 int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_id);
-/* Turn raw attributes into plaintext ones in place (size, owner override). */
+/* The same for an entry that is to be shown: the size of a symbolic link does not count base64 padding. */
+int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id);
+/* Turn raw attributes (of stat_entry) into plaintext ones in place (size, owner override). */
 void stat_show(struct view *v, struct stat *st);
 
 /* --- node.c

@@ -322,9 +322,10 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 	uint64_t whole;
 	int r = seal_run(f, b, st, &run, buf);
 
+	if (r == 0 && st->need_header) /* by itself: the gap up to the run stays a hole */
+		r = reserve(f, st, 0, LAYOUT_HEADER_LEN);
 	if (r == 0)
-		r = reserve(f, st, st->need_header ? 0 : start,
-			    run.cipher_len + (st->need_header ? start : 0));
+		r = reserve(f, st, start, run.cipher_len);
 	if (r == 0 && st->need_header && run.first > 0) {
 		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
 		r = fd_pwrite(f->fd, run.cipher - LAYOUT_HEADER_LEN, LAYOUT_HEADER_LEN, 0, NULL);

@@ -1,7 +1,9 @@
 /* stat.c - backing attributes, and how the view shows them. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "view/internal.h"
 
@@ -41,6 +43,27 @@ int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_i
 			ret_id->birth = (uint64_t)sx.stx_btime.tv_sec * 1000000000u + sx.stx_btime.tv_nsec;
 	}
 	return 0;
+}
+
+/* Only stores from before Raw64 have padding, and only there the target must be read to know its length. */
+static void drop_padding(int dirfd, const char *name, struct stat *st)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dirfd, name, target, sizeof(target));
+
+	while (n > 0 && target[n - 1] == '=')
+		n--;
+	if (n >= 0)
+		st->st_size = n;
+}
+
+int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id)
+{
+	int r = stat_at(dirfd, name, ret, ret_id);
+
+	if (r == 0 && S_ISLNK(ret->st_mode) && !v->vol->opt.raw64 && !v->vol->opt.plaintextnames)
+		drop_padding(dirfd, name, ret);
+	return r;
 }
 
 /* The length of a symbolic link follows from the stored length: no readlink, so its access time stays. */

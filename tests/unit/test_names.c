@@ -399,6 +399,28 @@ static void symlinks_keep_target_size_and_access_time(void **state)
 	fx_close(&fx);
 }
 
+static void padded_targets_have_their_true_size(void **state)
+{
+	struct volume_options vo = fx_options();
+	struct fixture fx;
+	struct view_entry e;
+	char target[16] = "";
+	struct stat st;
+
+	(void)state;
+	vo.raw64 = false;
+	fx_open(&fx, &vo, &(struct view_options){ 0 });
+	for (int n = 1; n < 10; n++) {
+		target[n - 1] = 'x';
+		assert_int_equal(fx.ops->symlink(fx.view, NULL, fx_root(&fx), target, target, &e), 0);
+		assert_int_equal(e.st.st_size, n);
+		assert_int_equal(fx.ops->getattr(fx.view, e.node, NULL, &st), 0);
+		assert_int_equal(st.st_size, n);
+		fx_forget(&fx, &e);
+	}
+	fx_close(&fx);
+}
+
 static void xattrs_round_trip(void **state)
 {
 	struct fixture fx;
@@ -642,6 +664,7 @@ int main(void)
 		cmocka_unit_test(what_moved_behind_our_back_is_found_again),
 		cmocka_unit_test(a_damaged_iv_is_eio_never_enosys),
 		cmocka_unit_test(symlinks_keep_target_size_and_access_time),
+		cmocka_unit_test(padded_targets_have_their_true_size),
 		cmocka_unit_test(xattrs_round_trip),
 		cmocka_unit_test(readdirplus_counts_lookups),
 		cmocka_unit_test(undecryptable_entries_are_hidden_not_fatal),
