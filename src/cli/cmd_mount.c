@@ -1,0 +1,360 @@
+/* cmd_mount.c - gocryptfs CIPHERDIR MOUNTPOINT: check everything that can be checked, ask for the password,
+ * mount, serve. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/daemonize.h"
+#include "cli/exitcode.h"
+#include "cli/paths.h"
+#include "fuse/ctlsock.h"
+#include "fuse/session.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/fd.h"
+#include "util/log.h"
+#include "util/proc.h"
+#include "util/secret.h"
+#include "volume/text.h"
+
+enum { NOFILE_WANTED = 65536 };
+
+struct mount {
+	struct cli *c;
+	char *mountpoint; /* absolute */
+	char *ctlsock;	  /* absolute, NULL if none */
+	int ctlsock_fd;
+	int dirfd;
+	bool read_only, noprealloc;
+	char *fsname;
+	pid_t notify; /* 0: nobody */
+	int ready_fd; /* -1: nobody */
+	struct volume *volume;
+	struct view *view;
+	struct session *session;
+};
+
+static bool is_fuse_fd(const char *mountpoint)
+{
+	return strncmp(mountpoint, "/dev/fd/", strlen("/dev/fd/")) == 0;
+}
+
+static int complain_nested(const char *mountpoint, const char *cipherdir)
+{
+	auto_free char *mnt = text_quote(mountpoint, strlen(mountpoint));
+	auto_free char *dir = text_quote(cipherdir, strlen(cipherdir));
+
+	if (!mnt || !dir)
+		return cli_no_memory();
+	if (path_is_within(cipherdir, mountpoint))
+		log_error("Mountpoint %s would shadow cipherdir %s, this is not supported", mnt, dir);
+	else
+		log_error("Mountpoint %s is contained in cipherdir %s, this is not supported", mnt, dir);
+	return EXITCODE_MOUNTPOINT;
+}
+
+/* By their names as given, and by what symbolic links in them lead to. */
+static int check_nesting(const struct mount *m)
+{
+	auto_free char *mnt = realpath(m->mountpoint, NULL);
+	auto_free char *dir = realpath(m->c->cipherdir, NULL);
+
+	if (path_is_within(m->c->cipherdir, m->mountpoint) || path_is_within(m->mountpoint, m->c->cipherdir))
+		return complain_nested(m->mountpoint, m->c->cipherdir);
+	if (mnt && dir && (path_is_within(dir, mnt) || path_is_within(mnt, dir)))
+		return complain_nested(mnt, dir);
+	return 0;
+}
+
+static int check_mountpoint(struct mount *m)
+{
+	struct err err = { 0 };
+	int r = 0;
+
+	m->mountpoint = path_abs(m->c->opt.paths[1]);
+	if (!m->mountpoint)
+		return cli_no_memory();
+	if (is_fuse_fd(m->mountpoint)) /* mounted by whoever opened it */
+		return 0;
+	r = check_nesting(m);
+	if (r != 0)
+		return r;
+	r = m->c->opt.nonempty ? path_check_dir(m->mountpoint, &err)
+			       : path_check_empty_dir(m->mountpoint, &err);
+	if (r == 0)
+		return 0;
+	(void)err_prefix(&err, "Invalid mountpoint");
+	return cli_fail(&err, EXITCODE_MOUNTPOINT);
+}
+
+static int check_cipherdir(struct mount *m)
+{
+	const struct opts *o = &m->c->opt;
+	char why[TEXT_ERRNO_MAX];
+	struct statvfs vfs;
+	struct statfs fs;
+
+	m->dirfd = fd_openat(AT_FDCWD, m->c->cipherdir, O_RDONLY | O_DIRECTORY, 0);
+	if (m->dirfd < 0) {
+		log_error("Invalid cipherdir: open %s: %s", m->c->cipherdir, text_errno(m->dirfd, why));
+		return EXITCODE_CIPHERDIR;
+	}
+	m->noprealloc = o->noprealloc;
+	if (!m->noprealloc && fstatfs(m->dirfd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC) {
+		log_info("%sBtrfs detected, forcing -noprealloc.%s", log_yellow(), log_reset());
+		m->noprealloc = true;
+	}
+	m->read_only = o->ro;
+	if (fstatvfs(m->dirfd, &vfs) != 0 || !(vfs.f_flag & ST_RDONLY) || o->ro)
+		return 0;
+	if (o->rw) {
+		log_error("Cipherdir %s is on a read-only filesystem, -rw is not possible", m->c->cipherdir);
+		return EXITCODE_USAGE;
+	}
+	log_info("Cipherdir %s is on a read-only filesystem, mounting as read-only.", m->c->cipherdir);
+	m->read_only = true;
+	return 0;
+}
+
+/* Before the password is asked for: a taken path should not cost the user the typing. */
+static int open_ctlsock(struct mount *m)
+{
+	struct err err = { 0 };
+	char *path;
+
+	if (!m->c->opt.ctlsock || !*m->c->opt.ctlsock)
+		return 0;
+	path = path_abs(m->c->opt.ctlsock); /* we will be in "/" when it is removed */
+	if (!path)
+		return cli_no_memory();
+	if (ctlsock_listen(path, &m->ctlsock_fd, &err) < 0) {
+		free(path);
+		return cli_fail(&err, EXITCODE_CTLSOCK);
+	}
+	m->ctlsock = path;
+	return 0;
+}
+
+/* The monitor is a copy of this process. It must not keep a key that was given on the command line. */
+static int start_monitor(struct mount *m)
+{
+	struct secret *key = m->c->opt.masterkey;
+	char why[TEXT_ERRNO_MAX];
+	int r;
+
+	if (key)
+		(void)madvise(key->data, key->map_len, MADV_WIPEONFORK);
+	r = session_monitor_start();
+	if (key)
+		(void)madvise(key->data, key->map_len, MADV_KEEPONFORK);
+	if (r < 0) {
+		log_error("could not start the mount's monitor: %s", text_errno(r, why));
+		return EXITCODE_FORK;
+	}
+	return 0;
+}
+
+static int open_volume(struct mount *m)
+{
+	struct keys keys;
+	int code;
+
+	code = keys_get(m->c, false, &keys);
+	if (code ==
+	    0) /* read-only, a wrong key can do no harm, and a damaged root directory may look like one */
+		code = keys_open_volume(m->c, &keys, m->dirfd, m->read_only, &m->volume);
+	keys_done(&keys);
+	return code;
+}
+
+static void warn_damage(void *arg, const char *text)
+{
+	(void)arg;
+	log_warn("%s", text);
+}
+
+static int open_view(struct mount *m)
+{
+	const struct opts *o = &m->c->opt;
+	const struct view_options opt = {
+		.sharing = o->sharing,
+		.read_only = m->read_only,
+		.noprealloc = m->noprealloc,
+		.noxattr = o->noxattr,
+		.suid = o->suid && !o->nosuid,
+		.acl = o->acl,
+		.preserve_owner = o->allow_other && getuid() == 0 && !m->c->force_owner,
+		.force_owner = m->c->force_owner,
+		.force_uid = m->c->force_uid,
+		.force_gid = m->c->force_gid,
+		.badname = o->badname.v,
+		.conf_hidden = true,
+		.warn = warn_damage,
+	};
+	struct err err = { 0 };
+
+	if (view_open_forward(&m->view, m->volume, m->dirfd, &opt, &err) < 0)
+		return cli_fail(&err, EXITCODE_OTHER);
+	return 0;
+}
+
+/* The mount's source in df. A comma would end the option it is passed in. */
+static int choose_fsname(struct mount *m)
+{
+	const char *wanted = m->c->opt.fsname && *m->c->opt.fsname ? m->c->opt.fsname : m->c->cipherdir;
+	auto_free char *before = text_quote(wanted, strlen(wanted));
+	auto_free char *after = NULL;
+
+	m->fsname = strdup(wanted);
+	if (!m->fsname)
+		return cli_no_memory();
+	for (char *p = m->fsname; (p = strchr(p, ',')); p++)
+		*p = '_';
+	if (strcmp(m->fsname, wanted) == 0)
+		return 0;
+	after = text_quote(m->fsname, strlen(m->fsname));
+	log_warn("Warning: %s will be displayed as %s in \"df -T\"", before ? before : "",
+		 after ? after : "");
+	return 0;
+}
+
+static int do_mount(struct mount *m)
+{
+	const struct opts *o = &m->c->opt;
+	const struct session_options opt = {
+		.mountpoint = m->mountpoint,
+		.fsname = m->fsname,
+		.context = o->context && *o->context ? o->context : NULL,
+		.ko = o->ko && *o->ko ? o->ko : NULL,
+		.allow_other = o->allow_other,
+		.acl = o->acl,
+		.read_only = m->read_only,
+		.nonempty = o->nonempty,
+		/* of two opposites the safer one counts */
+		.dev = o->dev && !o->nodev,
+		.suid = o->suid && !o->nosuid,
+		.noexec = o->noexec,
+		.kernel_cache = o->kernel_cache,
+		.serialize_reads = o->serialize_reads,
+		.fuse_debug = o->fusedebug,
+		.sharing = o->sharing,
+		.idle_ms = ((unsigned long long)o->idle_ns + 999999) / 1000000,
+		.ctlsock_fd = take_fd(&m->ctlsock_fd),
+	};
+	struct err err = { 0 };
+
+	if (session_mount(&m->session, m->view, &opt, &err) < 0)
+		return cli_fail(&err, EXITCODE_MOUNT);
+	/* Requests carry the mode they want, with the caller's umask applied. */
+	(void)umask(0);
+	return 0;
+}
+
+static void on_ready(void *arg)
+{
+	struct mount *m = arg;
+
+	log_info("%sFilesystem mounted and ready.%s", log_green(), log_reset());
+	if (m->notify > 0)
+		daemonize_detach(m->notify, m->c->opt.nosyslog);
+	if (m->ready_fd >= 0) {
+		(void)fd_write(m->ready_fd, "1", 1); /* whoever asked may have gone; the mount stays */
+		(void)close(take_fd(&m->ready_fd));
+	}
+}
+
+static int prepare(struct mount *m)
+{
+	int code;
+
+	code = check_mountpoint(m);
+	if (code == 0)
+		code = start_monitor(m);
+	if (code == 0)
+		code = check_cipherdir(m);
+	if (code == 0)
+		code = open_ctlsock(m);
+	if (code == 0)
+		code = open_volume(m);
+	if (code == 0)
+		code = open_view(m);
+	if (code == 0)
+		code = choose_fsname(m);
+	return code;
+}
+
+static int serve(struct mount *m)
+{
+	char why[TEXT_ERRNO_MAX];
+	int code, r;
+
+	if (m->c->opt.allow_other)
+		log_info(
+		    "%sThe option \"-allow_other\" is set. Make sure the file permissions protect your data "
+		    "from unwanted access.%s",
+		    log_yellow(), log_reset());
+	if (secret_any_unlocked())
+		log_info(
+		    "%sNot all keys could be locked in memory (ulimit -l is too small); they may be swapped "
+		    "to disk.%s",
+		    log_yellow(), log_reset());
+	code = do_mount(m);
+	if (code != 0)
+		return code;
+	(void)proc_raise_nofile(NOFILE_WANTED);
+	r = session_loop(m->session, on_ready, m);
+	if (r < 0) {
+		log_error("the mount on %s ended: %s", m->mountpoint, text_errno(r, why));
+		return EXITCODE_OTHER;
+	}
+	return r > 0 ? EXITCODE_SIGINT : EXITCODE_OK;
+}
+
+static void mount_done(struct mount *m)
+{
+	session_free(m->session);
+	view_close(m->view);
+	volume_close(m->volume);
+	if (m->ctlsock_fd >= 0)
+		(void)close(m->ctlsock_fd);
+	if (m->ctlsock)
+		(void)unlink(m->ctlsock);
+	if (m->dirfd >= 0)
+		(void)close(m->dirfd);
+	if (m->ready_fd >= 0)
+		(void)close(m->ready_fd);
+	free(m->ctlsock);
+	free(m->mountpoint);
+	free(m->fsname);
+}
+
+int cmd_mount(struct cli *c)
+{
+	struct mount m = { .c = c, .ctlsock_fd = -1, .dirfd = -1, .ready_fd = (int)c->opt.ready_fd };
+	int code;
+
+	m.notify = c->opt.notifypid > 0 && c->opt.notifypid <= INT32_MAX ? (pid_t)c->opt.notifypid : 0;
+	if (!c->opt.fg) {
+		/* All the rest happens in the child, on the caller's terminal, until it is mounted. */
+		pid_t child = daemonize_fork(&m.notify);
+
+		if (child != 0) {
+			opts_forget_masterkey(&c->opt);
+			return child < 0 ? EXITCODE_FORK : daemonize_wait(child);
+		}
+	}
+	code = prepare(&m);
+	if (code == 0)
+		code = serve(&m);
+	mount_done(&m);
+	return code;
+}
