@@ -56,7 +56,7 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 			     FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE |
 			     FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_IOCTL_DIR;
 	unsigned int want = FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ | FUSE_CAP_ASYNC_DIO |
-			    FUSE_CAP_AUTO_INVAL_DATA | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
+			    FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
 	unsigned int locks = FUSE_CAP_POSIX_LOCKS | FUSE_CAP_FLOCK_LOCKS;
 
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
@@ -64,9 +64,11 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 #endif
 	if (s->sharing == VIEW_EXCLUSIVE) {
 		never |= locks; /* the kernel keeps them by itself */
+		/* Our own writes change times too; what others changed, the view tells at open (keep_cache). */
+		never |= FUSE_CAP_AUTO_INVAL_DATA;
 		want |= FUSE_CAP_CACHE_SYMLINKS;
 	} else {
-		want |= locks;
+		want |= locks | FUSE_CAP_AUTO_INVAL_DATA;
 	}
 	if (s->serialize_reads) {
 		never |= FUSE_CAP_ASYNC_READ;
