@@ -98,21 +98,25 @@ void io_id_forget(struct openfile *of)
 	pthread_mutex_unlock(&of->id_lock);
 }
 
+int io_id_cached(struct openfile *of, uint8_t ret[static LAYOUT_FILE_ID_LEN])
+{
+	bool have;
+
+	pthread_mutex_lock(&of->id_lock);
+	have = of->have_id;
+	if (have)
+		memcpy(ret, of->id, LAYOUT_FILE_ID_LEN);
+	pthread_mutex_unlock(&of->id_lock);
+	return have;
+}
+
 int io_id_get(struct view_file *f, bool fresh, uint8_t ret[static LAYOUT_FILE_ID_LEN])
 {
 	uint8_t header[LAYOUT_HEADER_LEN];
-	bool have = false;
 	ssize_t n;
 	int r;
 
-	if (!fresh) {
-		pthread_mutex_lock(&f->of->id_lock);
-		have = f->of->have_id;
-		if (have)
-			memcpy(ret, f->of->id, LAYOUT_FILE_ID_LEN);
-		pthread_mutex_unlock(&f->of->id_lock);
-	}
-	if (have)
+	if (!fresh && io_id_cached(f->of, ret))
 		return 1;
 	n = fd_pread(f->fd, header, sizeof(header), 0);
 	if (n < 0)

@@ -39,6 +39,8 @@ int io_state_get(struct view_file *f, struct io_state *ret);
 /* The header was written: remember the id for readers / forget it (truncated to nothing). */
 void io_id_set(struct openfile *of, const uint8_t id[static LAYOUT_FILE_ID_LEN]);
 void io_id_forget(struct openfile *of);
+/* The cached id: 1, or 0 if it is not known. */
+int io_id_cached(struct openfile *of, uint8_t ret[static LAYOUT_FILE_ID_LEN]);
 /* Copy of the file's id: 1, 0 (file without header: empty), -EUCLEAN or errno. fresh: ask the disk, not the
  * cache. */
 int io_id_get(struct view_file *f, bool fresh, uint8_t ret[static LAYOUT_FILE_ID_LEN]);

@@ -6,24 +6,50 @@
 #include "util/fd.h"
 #include "view/io.h"
 
+/* Ciphertext of the run into the buffer, and the file's id. The first read of a file from its start takes the
+ * header along, so that a small file costs one system call. Returns bytes of ciphertext, 0 at the end, or
+ * negative errno. */
+static ssize_t fetch(struct view_file *f, struct io_buf *b, bool fresh_id, uint64_t first, size_t n_blocks,
+		     uint8_t id[static LAYOUT_FILE_ID_LEN])
+{
+	const struct layout *l = view_layout(f->v);
+	uint8_t *blocks = io_buf_blocks(b);
+	uint8_t *header = blocks - LAYOUT_HEADER_LEN;
+	ssize_t n;
+	int r = fresh_id ? 0 : io_id_cached(f->of, id);
+
+	if (r == 0 && first == 0) {
+		n = fd_pread(f->fd, header, LAYOUT_HEADER_LEN + n_blocks * l->cipher_block, 0);
+		if (n <= LAYOUT_HEADER_LEN)
+			return n < 0 ? n : 0;
+		r = header_parse(header, id);
+		if (r < 0)
+			return r;
+		io_id_set(f->of, id);
+		return n - LAYOUT_HEADER_LEN;
+	}
+	if (r == 0)
+		r = io_id_get(f, true, id);
+	if (r <= 0)
+		return r;
+	return fd_pread(f->fd, blocks, n_blocks * l->cipher_block, (off_t)layout_block_offset(l, first));
+}
+
 /* Read and decrypt the run of blocks from `first`. Returns plaintext bytes now in b->plain. */
 static ssize_t read_run(struct view_file *f, struct io_buf *b, bool fresh_id, uint64_t first, size_t n_blocks,
 			uint64_t *ret_bad)
 {
-	const struct layout *l = view_layout(f->v);
 	uint8_t id[LAYOUT_FILE_ID_LEN];
 	size_t good = 0;
-	ssize_t n;
-	int r = io_id_get(f, fresh_id, id);
+	ssize_t n = fetch(f, b, fresh_id, first, n_blocks, id);
+	int r;
 
 	*ret_bad = first;
-	if (r <= 0)
-		return r;
-	n = fd_pread(f->fd, io_buf_blocks(b), n_blocks * l->cipher_block,
-		     (off_t)layout_block_offset(l, first));
 	if (n <= 0)
 		return n;
-	b->plain_used = n_blocks * LAYOUT_BLOCK; /* at most: wiped before another file's turn */
+	if (b->plain_used <
+	    layout_run_plain_len(view_layout(f->v), (size_t)n)) /* wiped before another file's turn */
+		b->plain_used = layout_run_plain_len(view_layout(f->v), (size_t)n);
 	r = content_open(&f->v->vol->content, first, id, io_buf_blocks(b), (size_t)n, b->plain, &good);
 	*ret_bad = first + good / LAYOUT_BLOCK;
 	return r < 0 ? r : (ssize_t)good;
