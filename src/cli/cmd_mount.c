@@ -2,6 +2,7 @@
  * mount, serve. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,8 +37,9 @@ struct mount {
 	int dirfd;
 	bool read_only, noprealloc;
 	char *fsname;
-	pid_t notify; /* 0: nobody */
-	int ready_fd; /* -1: nobody */
+	pid_t notify;	  /* 0: nobody */
+	pid_t supervisor; /* -notifypid of a mount that goes to the background; 0: nobody */
+	int ready_fd;	  /* -1: nobody */
 	struct volume *volume;
 	struct view *view;
 	struct session *session;
@@ -266,6 +268,8 @@ static void on_ready(void *arg)
 	log_info("%sFilesystem mounted and ready.%s", log_green(), log_reset());
 	if (m->notify > 0)
 		daemonize_detach(m->notify, m->c->opt.nosyslog);
+	if (m->supervisor > 0)
+		(void)kill(m->supervisor, SIGUSR1); /* it may have gone; the mount stays */
 	if (m->ready_fd >= 0) {
 		(void)fd_write(m->ready_fd, "1", 1); /* whoever asked may have gone; the mount stays */
 		(void)close(take_fd(&m->ready_fd));
@@ -345,8 +349,10 @@ int cmd_mount(struct cli *c)
 	m.notify = c->opt.notifypid > 0 && c->opt.notifypid <= INT32_MAX ? (pid_t)c->opt.notifypid : 0;
 	if (!c->opt.fg) {
 		/* All the rest happens in the child, on the caller's terminal, until it is mounted. */
-		pid_t child = daemonize_fork(&m.notify);
+		pid_t child;
 
+		m.supervisor = m.notify;
+		child = daemonize_fork(&m.notify);
 		if (child != 0) {
 			opts_forget_masterkey(&c->opt);
 			return child < 0 ? EXITCODE_FORK : daemonize_wait(child);

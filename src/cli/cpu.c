@@ -8,6 +8,18 @@
 
 #include "util/cleanup.h"
 
+/* Is line[0..n) one of the names, with blanks behind it? */
+static bool is_one_of(const char *line, size_t n, const char *const *names)
+{
+	while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
+		n--;
+	for (; *names; names++) {
+		if (strlen(*names) == n && strncmp(line, *names, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Value of the first line whose name is one of `names` (a NULL-terminated list), malloc'ed; or NULL. */
 static char *cpuinfo(const char *const *names)
 {
@@ -18,15 +30,11 @@ static char *cpuinfo(const char *const *names)
 	while (f && getline(&line, &size, f) > 0) {
 		char *colon = strchr(line, ':');
 
-		for (size_t i = 0; colon && names[i]; i++) {
-			size_t n = strlen(names[i]);
-
-			if (strncmp(line, names[i], n) != 0 || line + n + strspn(line + n, " \t") != colon)
-				continue;
-			colon += 1 + strspn(colon + 1, " \t");
-			colon[strcspn(colon, "\n")] = '\0';
-			return strdup(colon);
-		}
+		if (!colon || !is_one_of(line, (size_t)(colon - line), names))
+			continue;
+		colon += 1 + strspn(colon + 1, " \t");
+		colon[strcspn(colon, "\n")] = '\0';
+		return strdup(colon);
 	}
 	return NULL;
 }

@@ -77,16 +77,24 @@ static int bad_number(struct err *err, const struct opt *opt, const char *value,
 	return bad_value(err, opt, value, why);
 }
 
-static int append(struct opt_list *list, char *value, struct err *err)
+/* Each list has room for every word of the line; a place in it is given away when the list gets its first
+ * value. */
+static void append(struct opts *o, struct opt_list *list, char *value)
 {
-	char **v = realloc(list->v, (list->n + 2) * sizeof(*v));
+	if (list->n == 0)
+		list->v = o->list_room + o->n_lists++ * o->list_max;
+	list->v[list->n++] = value;
+}
 
-	if (!v)
-		return no_memory(err);
-	v[list->n++] = value;
-	v[list->n] = NULL;
-	list->v = v;
-	return 0;
+static int make_list_room(struct opts *o, size_t n_words, struct err *err)
+{
+	size_t n_lists = 0;
+
+	for (size_t i = 0; i < N_OPTS; i++)
+		n_lists += table[i].type == TYPE_LIST;
+	o->list_max = n_words + 1; /* with a NULL at the end */
+	o->list_room = calloc(n_lists * o->list_max, sizeof(*o->list_room));
+	return o->list_room ? 0 : no_memory(err);
 }
 
 static int set_sharing(enum view_sharing *ret, const struct opt *opt, const char *value, struct err *err)
@@ -140,7 +148,8 @@ static int set(struct opts *o, const struct opt *opt, char *value, struct err *e
 	case TYPE_SHARING:
 		return set_sharing(field, opt, value, err);
 	case TYPE_LIST:
-		return append(field, value, err);
+		append(o, field, value);
+		return 0;
 	case TYPE_STRING:
 		break;
 	}
@@ -194,8 +203,9 @@ static int parse_words(struct opts *o, const struct optwords *w, struct err *err
 {
 	bool given[N_OPTS] = { false };
 	bool options_ended = false;
-	int r = 0;
+	int r;
 
+	r = make_list_room(o, w->n, err);
 	o->paths = calloc(w->n + 1, sizeof(*o->paths));
 	if (!o->paths)
 		return no_memory(err);
@@ -314,13 +324,7 @@ void opts_forget_masterkey(struct opts *o)
 
 void opts_done(struct opts *o)
 {
-	free(o->badname.v);
-	free(o->extpass.v);
-	free(o->passfile.v);
-	free(o->fido2_assert.v);
-	free(o->exclude.v);
-	free(o->exclude_wildcard.v);
-	free(o->exclude_from.v);
+	free(o->list_room);
 	free(o->paths);
 	secret_free(o->masterkey);
 	secret_free(o->words);

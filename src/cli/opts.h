@@ -53,7 +53,10 @@ struct opts {
 	char **paths;	   /* what is no option */
 	size_t n_paths;
 	size_t n_given; /* how many different options were given */
+	/* private: what the strings and lists above lie in */
 	struct secret *words;
+	char **list_room;
+	size_t n_lists, list_max;
 };
 
 /* Parse argv (argv[0] is the program). Text of a master key is overwritten in argv before anything else
