@@ -183,7 +183,7 @@ static int walk_path(struct walk *w, unsigned int flags, struct err *err)
 			continue;
 		if (fstatat(w->dirfd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			return err_set(err, -errno, "'%s/%s': %s", w->done, name, strerror(errno));
-		if (rest_is_empty(w) && !S_ISLNK(st.st_mode) && strcmp(name, ".."))
+		if (rest_is_empty(w) && !S_ISLNK(st.st_mode) && strcmp(name, "..") != 0)
 			return open_last(w, name, flags, err);
 		r = step(w, name, &st, err);
 		if (r < 0)

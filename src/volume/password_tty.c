@@ -105,9 +105,10 @@ static int ask(const char *prompt, struct secret *s, struct err *err)
 	quiet.c_cc[VSUSP] = _POSIX_VDISABLE;
 
 	watch_signals();
+	/* Silence first: whoever answers the prompt at once must not be shown. */
+	(void)tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
 	(void)fputs(prompt, stderr);
 	(void)fflush(stderr);
-	(void)tcsetattr(STDIN_FILENO, TCSANOW, &quiet);
 	r = read_tty_line(s);
 	/* What is typed ahead stays (an answer to the next prompt), but not the rest of a line that is too
 	 * long. */
