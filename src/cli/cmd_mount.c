@@ -25,6 +25,7 @@
 #include "util/log.h"
 #include "util/proc.h"
 #include "util/secret.h"
+#include "view/peers.h"
 #include "volume/text.h"
 
 enum { NOFILE_WANTED = 65536 };
@@ -43,6 +44,7 @@ struct mount {
 	struct volume *volume;
 	struct view *view;
 	struct session *session;
+	struct peers peers; /* held while the mount lives */
 };
 
 static bool is_fuse_fd(const char *mountpoint)
@@ -124,6 +126,62 @@ static int check_cipherdir(struct mount *m)
 	}
 	log_info("Cipherdir %s is on a read-only filesystem, mounting as read-only.", m->c->cipherdir);
 	m->read_only = true;
+	return 0;
+}
+
+/* Several writers need locks that all of them see: refusal instead of loss. */
+static int check_locks(const struct mount *m)
+{
+	struct err err = { 0 };
+
+	switch (peers_check_locks(m->dirfd, &err)) {
+	case PEERS_LOCKS_SHARED:
+		return 0;
+	case PEERS_LOCKS_UNKNOWN:
+		log_warn("-sharedstorage: %s", err.text);
+		return 0;
+	case PEERS_LOCKS_LOCAL:
+		break;
+	}
+	if (m->read_only) {
+		log_warn("-sharedstorage: %s", err.text);
+		return 0;
+	}
+	log_error("-sharedstorage is not safe here: %s", err.text);
+	return EXITCODE_MOUNT;
+}
+
+/* One mount alone may be exclusive, or all of them shared. Who only reads harms nobody. */
+static int check_peers(struct mount *m)
+{
+	const char *policy = m->c->opt.peers ? m->c->opt.peers : "warn";
+	const bool shared = m->c->opt.sharing != VIEW_EXCLUSIVE;
+	struct peers_seen seen;
+	char why[TEXT_ERRNO_MAX];
+	const char *text;
+	int r, code = shared ? check_locks(m) : 0;
+
+	if (code != 0 || m->read_only)
+		return code;
+	r = peers_join(&m->peers, m->dirfd, shared, &seen);
+	if (r < 0)
+		log_debug("other mounts of the store cannot be looked for: %s", text_errno(r, why));
+	if (!seen.exclusive && (shared || !seen.shared))
+		return 0;
+	if (shared)
+		text = "CIPHERDIR is also mounted without -sharedstorage, here or on another machine";
+	else if (seen.exclusive)
+		text = "CIPHERDIR is mounted already, here or on another machine, and neither mount uses "
+		       "-sharedstorage";
+	else
+		text = "CIPHERDIR is mounted with -sharedstorage, here or on another machine, and this mount "
+		       "would be without";
+	if (strcmp(policy, "refuse") == 0) {
+		log_error("%s: refused", text);
+		return EXITCODE_MOUNT;
+	}
+	if (strcmp(policy, "ignore") != 0)
+		log_warn("%s. Files that both write will be damaged.", text);
 	return 0;
 }
 
@@ -286,6 +344,8 @@ static int prepare(struct mount *m)
 	if (code == 0)
 		code = check_cipherdir(m);
 	if (code == 0)
+		code = check_peers(m);
+	if (code == 0)
 		code = open_ctlsock(m);
 	if (code == 0)
 		code = open_volume(m);
@@ -326,6 +386,7 @@ static int serve(struct mount *m)
 static void mount_done(struct mount *m)
 {
 	session_free(m->session);
+	peers_leave(&m->peers);
 	view_close(m->view);
 	volume_close(m->volume);
 	if (m->ctlsock_fd >= 0)
@@ -343,7 +404,8 @@ static void mount_done(struct mount *m)
 
 int cmd_mount(struct cli *c)
 {
-	struct mount m = { .c = c, .ctlsock_fd = -1, .dirfd = -1, .ready_fd = (int)c->opt.ready_fd };
+	struct mount m = { .c = c, .ctlsock_fd = -1, .dirfd = -1, .ready_fd = (int)c->opt.ready_fd,
+			   .peers = PEERS_NONE };
 	int code;
 
 	m.notify = c->opt.notifypid > 0 && c->opt.notifypid <= INT32_MAX ? (pid_t)c->opt.notifypid : 0;

@@ -282,6 +282,9 @@ static int check_values(const struct opts *o, struct err *err)
 		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE, "-badname: invalid pattern %s supplied",
 				    quoted ? quoted : "");
 	}
+	if (o->peers && strcmp(o->peers, "warn") != 0 && strcmp(o->peers, "refuse") != 0 &&
+	    strcmp(o->peers, "ignore") != 0)
+		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE, "-peers: must be warn, refuse or ignore");
 	if (o->longnamemax > 0 && o->longnamemax < 62)
 		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE,
 				    "-longnamemax: value %" PRId64 " is outside allowed range 62 ... 255",

@@ -33,7 +33,7 @@ struct opts {
 	/* the mount */
 	bool acl, allow_other, dev, nodev, suid, nosuid, exec, noexec, ro, rw, nonempty, noprealloc, noxattr;
 	bool kernel_cache, serialize_reads;
-	char *context, *ctlsock, *force_owner, *fsname, *ko;
+	char *context, *ctlsock, *force_owner, *fsname, *ko, *peers;
 	struct opt_list badname;
 	enum view_sharing sharing;
 	int64_t idle_ns;

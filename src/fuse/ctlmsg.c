@@ -167,7 +167,10 @@ static char *translate(struct view *v, const struct wish *wish)
 		return format_reply(&r);
 	}
 	rc = *wish->encrypt ? view_encrypt_path(v, clean, &result) : view_decrypt_path(v, clean, &result);
-	if (rc < 0) {
+	if (rc == -EBADMSG || rc == -EUCLEAN) {
+		r.err_no = -1; /* not an error of the system: this is no name of the store */
+		r.err_text = "bad message";
+	} else if (rc < 0) {
 		r.err_no = -rc;
 		r.err_text = ctlmsg_strerror(-rc, text);
 	} else {

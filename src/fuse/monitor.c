@@ -2,18 +2,20 @@
  *
  * It is forked before a password is read, holds no descriptor but its socket, and stays outside of what the daemon later
  * confines itself to. Protocol on a SOCK_SEQPACKET pair: 'W' + path (watch), 'U' (unmount), 'L' (unmount lazily),
- * 'F' (forget); each of the first three is answered by an int, 0 or negative errno. */
+ * 'D' (unmount lazily if dead), 'F' (forget); all but the last are answered by an int, 0 or negative errno. */
 #include "monitor.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +23,7 @@
 #include "fuse/session.h"
 #include "util/cleanup.h"
 
-enum { WATCH = 'W', UNMOUNT = 'U', UNMOUNT_LAZILY = 'L', FORGET = 'F' };
+enum { WATCH = 'W', UNMOUNT = 'U', UNMOUNT_LAZILY = 'L', UNMOUNT_DEAD = 'D', FORGET = 'F' };
 
 static int to_monitor = -1;
 
@@ -61,14 +63,26 @@ static bool still_there(const struct watched *w)
 {
 	struct mountinfo now;
 
-	return w->mounted && mountinfo_top(w->path, &now) == 0 && strcmp(now.dev, w->info.dev) == 0;
+	return w->mounted && mountinfo_top(w->path, &now) == 0 && mountinfo_same(&now, &w->info);
 }
 
-static int unmount(struct watched *w, bool lazy)
+/* Where a mount cannot be told from the next one for certain (before Linux 6.8): statfs(2) is always passed to the daemon. It
+ * fails on a dead connection, and is answered by the next mount's daemon, perhaps only when that is ready. */
+static bool dead(const struct watched *w)
 {
+	struct statfs st;
+
+	if (w->info.unique_id)
+		return true; /* nobody asks while the daemon lives */
+	return statfs(w->path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED || errno == ECONNREFUSED);
+}
+
+static int unmount(struct watched *w, enum monitor_how how)
+{
+	bool lazy = how != MONITOR_UNMOUNT;
 	int rc = -EPERM;
 
-	if (!still_there(w)) {
+	if (!still_there(w) || (how == MONITOR_LAZILY_IF_DEAD && !dead(w))) {
 		w->mounted = false;
 		return 0;
 	}
@@ -112,8 +126,13 @@ static bool serve_one(struct watched *w, int fd)
 		answer = watch(w, msg + 1, (size_t)n - 1);
 		break;
 	case UNMOUNT:
+		answer = unmount(w, MONITOR_UNMOUNT);
+		break;
 	case UNMOUNT_LAZILY:
-		answer = unmount(w, msg[0] == UNMOUNT_LAZILY);
+		answer = unmount(w, MONITOR_LAZILY);
+		break;
+	case UNMOUNT_DEAD:
+		answer = unmount(w, MONITOR_LAZILY_IF_DEAD);
 		break;
 	case FORGET:
 		w->mounted = false;
@@ -138,6 +157,26 @@ static void close_all_but(int keep)
 			(void)close((int)fd);
 }
 
+/* Serve the daemon until it is gone. Every change of the mount table is looked at when it happens: kernels before 6.8
+ * give a mount's numbers to the next one, which may be a mount of somebody else at the same place. */
+static void serve(struct watched *w, int fd)
+{
+	auto_fd int table = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	struct pollfd p[] = { { .fd = fd, .events = POLLIN }, { .fd = table, .events = POLLPRI } };
+
+	for (;;) {
+		if (poll(p, 2, -1) < 0) {
+			if (errno == EINTR)
+				continue;
+			return;
+		}
+		if ((p[1].revents & POLLPRI) && w->mounted && !still_there(w))
+			w->mounted = false;
+		if (p[0].revents && !serve_one(w, fd))
+			return;
+	}
+}
+
 static _Noreturn void monitor_main(int fd)
 {
 	static struct watched w;
@@ -159,9 +198,8 @@ static _Noreturn void monitor_main(int fd)
 			(void)close(i);
 	close_all_but(fd);
 	(void)prctl(PR_SET_NAME, "gocryptfs-mon");
-	while (serve_one(&w, fd))
-		;
-	(void)unmount(&w, true);
+	serve(&w, fd);
+	(void)unmount(&w, MONITOR_LAZILY_IF_DEAD);
 	_exit(0);
 }
 
@@ -234,9 +272,9 @@ int monitor_watch(const char *mountpoint)
 	return monitor_answer();
 }
 
-int monitor_unmount(bool lazy)
+int monitor_unmount(enum monitor_how how)
 {
-	char msg = lazy ? UNMOUNT_LAZILY : UNMOUNT;
+	char msg = how == MONITOR_UNMOUNT ? UNMOUNT : how == MONITOR_LAZILY ? UNMOUNT_LAZILY : UNMOUNT_DEAD;
 
 	return send(to_monitor, &msg, 1, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }

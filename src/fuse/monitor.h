@@ -10,10 +10,16 @@ int monitor_start(void);
 /* Tell it what was mounted (absolute canonical path). From now on our death unmounts it. 0 or negative errno. */
 int monitor_watch(const char *mountpoint);
 
-/* Ask for an unmount; the answer comes later through monitor_fd: poll for input, then monitor_answer. 0 or -errno. */
-int monitor_unmount(bool lazy);
+enum monitor_how {
+	MONITOR_UNMOUNT,
+	MONITOR_LAZILY,	       /* busy or not */
+	MONITOR_LAZILY_IF_DEAD /* only if nobody serves the mount any more; what happens when we die */
+};
+/* Ask for an unmount; the answer comes later through monitor_fd: poll for input, then monitor_answer. The first two are for
+ * a mount that is known to be connected to us: else somebody may have unmounted it and mounted another there. 0 or -errno. */
+int monitor_unmount(enum monitor_how how);
 int monitor_fd(void); /* -1 if there is none */
-/* Reads an answer: 0 unmounted, -EBUSY, other negative errno; -EPIPE if the monitor is gone. */
+/* Reads an answer: 0 unmounted (or not ours any more), -EBUSY, other negative errno; -EPIPE if the monitor is gone. */
 int monitor_answer(void);
 
 /* The mount is gone: unmount nothing when we end. */

@@ -1,7 +1,6 @@
 /* mount.c - mounting and unmounting a session: options for the kernel, libfuse's session object, the monitor's part. */
 #include "fuse/internal.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -23,22 +22,33 @@
 
 enum { EXIT_MOUNTPOINT = 10, EXIT_MOUNT = 19 };
 
-/* What libfuse last complained about, for the error text; set before threads exist. */
+/* What libfuse complained about, for the error text; used before threads exist. */
 static char complaint[512];
 static bool mounting, tracing;
+
+/* libfuse gives a message in pieces; a newline ends it. */
+static void complain(const char *text)
+{
+	size_t n = strlen(complaint);
+
+	if (n > 0 && complaint[n - 1] == '\n')
+		n = 0; /* a new message; the last one counts */
+	if (n == 0 && strncmp(text, "fuse: ", 6) == 0)
+		text += 6;
+	(void)snprintf(complaint + n, sizeof(complaint) - n, "%s", text);
+}
 
 static void __attribute__((format(printf, 2, 0))) on_libfuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	char text[512];
-	size_t n;
 
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
-	n = strlen(text);
-	while (n > 0 && isspace((unsigned char)text[n - 1]))
-		text[--n] = 0;
-	if (mounting && level <= FUSE_LOG_WARNING)
-		(void)snprintf(complaint, sizeof(complaint), "%s", strncmp(text, "fuse: ", 6) == 0 ? text + 6 : text);
-	else if (tracing)
+	if (mounting && level <= FUSE_LOG_WARNING) {
+		complain(text);
+		return;
+	}
+	text[strcspn(text, "\n")] = 0;
+	if (tracing)
 		log_info("%s", text);
 	else
 		log_debug("%s", text);
@@ -190,6 +200,7 @@ int session_mount(struct session **ret, struct view *v, const struct session_opt
 		if (rc == 0)
 			rc = mount_at(s);
 		mounting = false;
+		complaint[strcspn(complaint, "\n")] = 0;
 		if (rc < 0)
 			(void)err_set_exit(err, rc, EXIT_MOUNT, "fs.Mount failed: %s",
 					   complaint[0] ? complaint : strerror(-rc));
@@ -227,12 +238,6 @@ void session_first_request(void *arg)
 		s->ready(s->ready_arg);
 }
 
-void session_unmount(struct session *s)
-{
-	if (s->mounted && s->monitored && monitor_unmount(true) == 0 && monitor_answer() == 0)
-		s->mounted = false;
-}
-
 /* True if the kernel has ended the connection. libfuse sees that too, and then leaves the mountpoint alone. */
 static bool disconnected(const struct session *s)
 {
@@ -241,11 +246,20 @@ static bool disconnected(const struct session *s)
 	return poll(&p, 1, 0) == 1 && (p.revents & POLLERR);
 }
 
+void session_unmount(struct session *s)
+{
+	enum monitor_how how = disconnected(s) ? MONITOR_LAZILY_IF_DEAD : MONITOR_LAZILY;
+
+	if (s->mounted && s->monitored && monitor_unmount(how) == 0 && monitor_answer() == 0)
+		s->mounted = false;
+}
+
 void session_free(struct session *s)
 {
 	if (!s)
 		return;
-	session_unmount(s);
+	if (s->mounted)
+		session_unmount(s);
 	if (s->monitored && !s->mounted)
 		monitor_forget();
 	if (s->se) {

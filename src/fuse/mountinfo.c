@@ -2,9 +2,11 @@
 #include "mountinfo.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "util/cleanup.h"
 
@@ -38,11 +40,36 @@ static bool parse(char *line, const char *path, struct mountinfo *ret)
 			return false;
 	}
 	unescape((char *)field[4]);
-	if (strcmp(field[4], path) != 0 || strlen(field[2]) >= sizeof(ret->dev))
+	if (strcmp(field[4], path) != 0 || strlen(field[2]) >= sizeof(ret->dev) || strlen(field[0]) >= sizeof(ret->id))
 		return false;
+	strcpy(ret->id, field[0]);
 	strcpy(ret->dev, field[2]);
 	ret->fuse = strncmp(type + 3, "fuse", 4) == 0;
 	return true;
+}
+
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000U /* linux/stat.h, since 6.8 */
+#endif
+
+/* Asks for nothing but the mount's number, so that the file system itself is not asked (it may be dead). */
+static uint64_t unique_id(const char *path)
+{
+#ifdef HAVE_STATX
+	struct statx st;
+	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
+
+	if (statx(AT_FDCWD, path, flags, STATX_MNT_ID_UNIQUE, &st) == 0 && (st.stx_mask & STATX_MNT_ID_UNIQUE))
+		return st.stx_mnt_id;
+#else
+	(void)path;
+#endif
+	return 0;
+}
+
+bool mountinfo_same(const struct mountinfo *a, const struct mountinfo *b)
+{
+	return a->unique_id == b->unique_id && strcmp(a->id, b->id) == 0 && strcmp(a->dev, b->dev) == 0;
 }
 
 int mountinfo_top(const char *path, struct mountinfo *ret)
@@ -57,5 +84,7 @@ int mountinfo_top(const char *path, struct mountinfo *ret)
 	while (getline(&line, &size, f) > 0)
 		if (parse(line, path, ret)) /* later lines are mounted above earlier ones */
 			rc = 0;
+	if (rc == 0)
+		ret->unique_id = unique_id(path);
 	return rc;
 }

@@ -69,13 +69,16 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 		want |= FUSE_CAP_CACHE_SYMLINKS;
 	} else {
 		want |= locks | FUSE_CAP_AUTO_INVAL_DATA;
+		/* Entries that may not be kept: each would be looked up again at once. */
+		never |= FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO;
+		want &= ~(unsigned int)(FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO);
 	}
 	if (s->serialize_reads) {
 		never |= FUSE_CAP_ASYNC_READ;
 		want &= ~(unsigned int)FUSE_CAP_ASYNC_READ;
 	}
-	if (s->acl)
-		want |= FUSE_CAP_POSIX_ACL;
+	if (s->acl) /* a default ACL takes the place of the umask, so that is the view's to apply */
+		want |= FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;
 	conn->want &= ~never;
 	conn->want |= want & conn->capable;
 	conn->max_write = VIEW_IO_MAX;
@@ -147,6 +150,11 @@ int ops_errno(int rc)
 void ops_reply_status(fuse_req_t req, int rc)
 {
 	(void)fuse_reply_err(req, ops_errno(rc));
+}
+
+void ops_reply_node_status(fuse_req_t req, int rc)
+{
+	ops_reply_status(req, rc == -ENOENT && ops_of(req)->sharing != VIEW_EXCLUSIVE ? -ESTALE : rc);
 }
 
 void ops_forget(const struct ops_state *s, struct view_node *node, uint64_t n)

@@ -68,6 +68,9 @@ static inline struct view_caller ops_caller(fuse_req_t req)
 
 /* Reply 0 or an error (negative errno of a view; this is the one place that turns damage into EIO). */
 void ops_reply_status(fuse_req_t req, int rc);
+/* The same for a request on a node, not on a name: in the shared modes a node that is not found was removed or renamed
+ * elsewhere; ESTALE makes the kernel look its name up again, so that the program gets the right answer. */
+void ops_reply_node_status(fuse_req_t req, int rc);
 /* The positive errno the kernel is told for a view's negative one. */
 int ops_errno(int rc);
 /* Reply to a lookup-like request; gives the reference back if the kernel did not take it. */

@@ -17,7 +17,7 @@ void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = s->v->getattr(s->view, ops_node(s, ino), fi ? ops_file(fi) : NULL, &st);
 
 	if (rc < 0)
-		ops_reply_status(req, rc);
+		ops_reply_node_status(req, rc);
 	else
 		(void)fuse_reply_attr(req, &st, s->timeouts.attr);
 }
@@ -39,7 +39,7 @@ void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, 
 	if (rc == 0)
 		rc = s->v->setattr(s->view, &who, ops_node(s, ino), f, attr, (unsigned int)to_set & SET_KNOWN, &st);
 	if (rc < 0)
-		ops_reply_status(req, rc);
+		ops_reply_node_status(req, rc);
 	else
 		(void)fuse_reply_attr(req, &st, s->timeouts.attr);
 }

@@ -109,7 +109,7 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = s->v->opendir(s->view, ops_node(s, ino), &d);
 
 	if (rc < 0) {
-		ops_reply_status(req, rc);
+		ops_reply_node_status(req, rc);
 		return;
 	}
 	fi->fh = (uintptr_t)d;

@@ -10,7 +10,11 @@
 /* What the kernel may do with its copy of the file while this handle is open. */
 static void set_open_flags(const struct ops_state *s, struct fuse_file_info *fi, bool keep)
 {
-	fi->keep_cache = s->sharing != VIEW_STRICT && (keep || s->kernel_cache);
+	/* In the shared modes -kernel_cache cannot be had: it would show for ever what another node has replaced. */
+	fi->keep_cache = s->sharing != VIEW_STRICT && (keep || (s->kernel_cache && s->sharing == VIEW_EXCLUSIVE));
+	/* The kernel would keep what was appended as a page at the offset it took for the end. */
+	if (s->sharing == VIEW_SHARED && (fi->flags & O_APPEND))
+		fi->direct_io = 1;
 	if (s->sharing == VIEW_STRICT) {
 		fi->direct_io = 1;
 #if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 15)
@@ -30,7 +34,7 @@ void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	int rc = s->v->open(s->view, ops_node(s, ino), fi->flags, &f, &keep);
 
 	if (rc < 0) {
-		ops_reply_status(req, rc);
+		ops_reply_node_status(req, rc);
 		return;
 	}
 	fi->fh = (uintptr_t)f;
@@ -80,6 +84,13 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 		(void)fuse_reply_buf(req, (const char *)data, (size_t)n);
 }
 
+/* fi->flags are those of this moment (fcntl(2) F_SETFL changes them) and 0 when the kernel writes a mapping's page back,
+ * which it does through any open file. In exclusive mode the kernel itself knows the end. */
+static bool appends(const struct ops_state *s, const struct fuse_file_info *fi)
+{
+	return s->sharing != VIEW_EXCLUSIVE && (fi->flags & O_APPEND) && !fi->writepage;
+}
+
 void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	const struct ops_state *s = ops_of(req);
@@ -93,7 +104,8 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off
 	if (wire_kill_privileges())
 		n = ops_kill_privileges(s, &who, ino, ops_file(fi));
 	if (n == 0)
-		n = s->v->write(ops_file(fi), &who, (uint64_t)off, (const uint8_t *)buf, size);
+		n = s->v->write(ops_file(fi), &who, appends(s, fi) ? VIEW_APPEND : (uint64_t)off, (const uint8_t *)buf,
+				size);
 	if (n < 0)
 		ops_reply_status(req, (int)n);
 	else

@@ -67,7 +67,7 @@ void ops_readlink(fuse_req_t req, fuse_ino_t ino)
 	}
 	rc = s->v->readlink(s->view, ops_node(s, ino), target, sizeof(target));
 	if (rc < 0)
-		ops_reply_status(req, (int)rc);
+		ops_reply_node_status(req, (int)rc);
 	else
 		(void)fuse_reply_readlink(req, target);
 }

@@ -47,7 +47,7 @@ static uint64_t now_ms(void)
 
 static void ask_unmount(struct loop *l)
 {
-	if (!l->s->mounted || monitor_unmount(l->lazy) < 0) {
+	if (!l->s->mounted || monitor_unmount(l->lazy ? MONITOR_LAZILY : MONITOR_UNMOUNT) < 0) {
 		/* Mounted by a parent (or the monitor was killed): we can only stop answering. */
 		l->state = UNMOUNT_DONE;
 		l->no_monitor = true;

@@ -16,6 +16,8 @@
 
 static_assert(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) == WIRE_WRITE_HEADER, "protocol 7.9 or later");
 
+enum { BULK = 64 << 10 };
+
 static _Thread_local struct {
 	bool set;
 	int fd;
@@ -63,6 +65,13 @@ static const void *body(uint32_t opcode, size_t size)
 bool wire_is_init(void)
 {
 	return body(FUSE_INIT, 0) != NULL;
+}
+
+bool wire_is_bulk(void)
+{
+	const struct fuse_read_in *r = body(FUSE_READ, sizeof(*r));
+
+	return r ? r->size > BULK : current.n > BULK;
 }
 
 bool wire_kill_privileges(void)

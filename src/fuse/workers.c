@@ -6,7 +6,7 @@
  *   - every thread has a request buffer of its own that is never freed, placed so that the data of a write starts on a
  *     page boundary, and a clone of the device descriptor;
  *   - the thread that leaves nobody waiting wakes the main thread, which looks every TICK_MS: if nobody is waiting twice
- *     in a row, and the threads are not simply computing, it adds some;
+ *     in a row, and the threads are not simply computing (see waiting()), it adds some;
  *   - threads that were not needed for a second park, the last one first to come back; their buffers' pages go back.
  * So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than max are stuck. */
 #include "workers.h"
@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -32,6 +33,7 @@
 
 enum {
 	PAGE = 4096,
+	CACHE_LINE = 64,
 	BUFFER = PAGE + VIEW_IO_MAX + PAGE, /* header before the first boundary, some room behind */
 	STACK = 512 << 10,
 	BASE_MIN = 2,
@@ -42,7 +44,8 @@ enum {
 	TRIM_MS = 1000,
 	QUIET_MS = 50, /* watch closely for that long after nobody was waiting */
 	STOP_RETRY_MS = 20,
-	CPU_BUSY_PERCENT = 75,
+	SLOW_US = 200, /* a request that took longer has waited for the store ... */
+	SLOW_BULK_US = 2000, /* ... or longer than that if there was much to compute */
 	WAKE_SIGNAL = SIGUSR2
 };
 
@@ -53,6 +56,9 @@ struct worker {
 	bool parked;
 	int fd;		/* a clone, or the session's own */
 	uint8_t *map;	/* BUFFER bytes */
+	/* Written by this thread, read by the main thread; apart from other threads' counts. */
+	_Alignas(CACHE_LINE) atomic_ulong done; /* requests answered */
+	atomic_ulong slow; /* those of them that waited for the store */
 };
 
 struct workers {
@@ -78,15 +84,16 @@ struct workers {
 	struct worker *worker; /* max of them */
 	unsigned int started;
 	bool starved;
-	uint64_t last_starved, last_tick, last_trim, last_cpu;
+	uint64_t last_starved, last_trim;
+	unsigned long last_done, last_slow;
 };
 
-static uint64_t clock_ms(clockid_t clock)
+static uint64_t clock_us(void)
 {
 	struct timespec t;
 
-	(void)clock_gettime(clock, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 static void poke(struct workers *w)
@@ -164,28 +171,38 @@ static void maybe_park(struct worker *me)
 		(void)pthread_cond_wait(&me->unpark, &w->lock);
 }
 
+static void answer(struct worker *me, void *raw, size_t n)
+{
+	struct workers *w = me->all;
+	struct fuse_buf buf = { .size = n, .mem = raw };
+	uint64_t start = clock_us();
+	bool is_init, is_bulk;
+
+	wire_begin(me->fd, raw, n);
+	is_init = wire_is_init();
+	is_bulk = wire_is_bulk();
+	fuse_session_process_buf(w->se, &buf);
+	wire_end();
+	if (is_init && w->ready)
+		w->ready(w->ready_arg);
+	if (clock_us() - start > (is_bulk ? SLOW_BULK_US : SLOW_US))
+		atomic_fetch_add_explicit(&me->slow, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&me->done, 1, memory_order_relaxed);
+}
+
 static void *run(void *arg)
 {
 	struct worker *me = arg;
-	struct workers *w = me->all;
 	uint8_t *raw = me->map + PAGE - WIRE_WRITE_HEADER;
 	size_t n;
 
 	while ((n = receive(me, raw)) > 0) {
-		struct fuse_buf buf = { .size = n, .mem = raw };
-		bool is_init;
-
-		wire_begin(me->fd, raw, n);
-		is_init = wire_is_init();
-		fuse_session_process_buf(w->se, &buf);
-		wire_end();
-		if (is_init && w->ready)
-			w->ready(w->ready_arg);
+		answer(me, raw, n);
 		maybe_park(me);
 	}
 	ops_thread_done();
-	atomic_fetch_sub(&w->active, 1);
-	atomic_fetch_add(&w->exited, 1);
+	atomic_fetch_sub(&me->all->active, 1);
+	atomic_fetch_add(&me->all->exited, 1);
 	return NULL;
 }
 
@@ -245,17 +262,21 @@ static void grow(struct workers *w, unsigned int n)
 			break;
 }
 
-/* Are the threads computing rather than waiting for the store? Then more of them would only get in their way. */
-static bool computing(struct workers *w, uint64_t now, unsigned int active)
+/* Are the threads waiting for the store rather than computing? If not, more of them would only get in their way. Processor
+ * time would be no measure: on a busy machine threads that compute get little of it. */
+static bool waiting(struct workers *w, unsigned int active)
 {
-	uint64_t cpu = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
-	uint64_t used = cpu - w->last_cpu, wall = now - w->last_tick;
+	unsigned long done = 0, slow = 0, now_done, now_slow;
 
-	w->last_cpu = cpu;
-	w->last_tick = now;
-	if (active < w->processors)
-		return false;
-	return used * 100 >= wall * w->processors * CPU_BUSY_PERCENT;
+	for (unsigned int i = 0; i < w->started; i++) {
+		done += atomic_load_explicit(&w->worker[i].done, memory_order_relaxed);
+		slow += atomic_load_explicit(&w->worker[i].slow, memory_order_relaxed);
+	}
+	now_done = done - w->last_done;
+	now_slow = slow - w->last_slow;
+	w->last_done = done;
+	w->last_slow = slow;
+	return active < w->processors || now_done == 0 || now_slow > now_done / 2;
 }
 
 /* What was not needed since the last time may park. */
@@ -273,7 +294,7 @@ static void trim(struct workers *w, uint64_t now)
 
 int workers_tick(struct workers *w)
 {
-	uint64_t now = clock_ms(CLOCK_MONOTONIC), count;
+	uint64_t now = clock_us() / 1000, count;
 	unsigned int active = atomic_load(&w->active);
 	bool starved = atomic_load(&w->reading) == 0;
 
@@ -281,9 +302,9 @@ int workers_tick(struct workers *w)
 	if (w->base == w->max || atomic_load(&w->stop))
 		return -1;
 	if (starved) {
-		bool busy = computing(w, now, active);
+		bool stuck = waiting(w, active);
 
-		if (w->starved && !busy)
+		if (w->starved && stuck)
 			grow(w, active / 2 + 1);
 		w->last_starved = now;
 	}
@@ -336,7 +357,9 @@ struct workers *workers_new(struct fuse_session *se, unsigned int threads, sessi
 		w->base = BASE_MAX;
 	(void)pthread_mutex_init(&w->lock, NULL);
 	w->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	w->worker = calloc(w->max, sizeof(*w->worker));
+	w->worker = aligned_alloc(CACHE_LINE, w->max * sizeof(*w->worker));
+	if (w->worker)
+		memset(w->worker, 0, w->max * sizeof(*w->worker));
 	w->parked = calloc(w->max, sizeof(*w->parked));
 	if (w->event < 0 || !w->worker || !w->parked) {
 		workers_free(w);
@@ -356,7 +379,7 @@ int workers_start(struct workers *w)
 
 	if (sigaction(WAKE_SIGNAL, &act, NULL) < 0)
 		return -errno;
-	w->last_trim = w->last_tick = clock_ms(CLOCK_MONOTONIC);
+	w->last_trim = clock_us() / 1000;
 	while (w->started < w->base) {
 		int rc = start_one(w);
 

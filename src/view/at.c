@@ -63,12 +63,15 @@ void at_put(struct at *a)
 int spot_get(struct view *v, struct view_node *node, unsigned int nth, struct spot *ret)
 {
 	struct view_node *parent = NULL;
+	bool forgotten;
 	int r;
 
 	ret->name[0] = '\0';
 	if (node == &v->root)
 		return nth ? -ENOENT : dir_get(v, node, false, &ret->dir);
 	pthread_mutex_lock(&v->lock);
+	/* Not removed, but of many hard links only the latest are known: the kernel shall look it up again. */
+	forgotten = !node->names && node->hashed && nth == 0;
 	for (struct node_name *n = node->names; n; n = n->next)
 		if (nth-- == 0) {
 			strcpy(ret->name, n->cname);
@@ -78,7 +81,7 @@ int spot_get(struct view *v, struct view_node *node, unsigned int nth, struct sp
 		}
 	pthread_mutex_unlock(&v->lock);
 	if (!parent)
-		return -ENOENT;
+		return forgotten ? -ESTALE : -ENOENT;
 	r = dir_get(v, parent, false, &ret->dir);
 	node_unref(v, parent);
 	return r;
@@ -106,7 +109,7 @@ static int open_spot(struct view *v, struct view_node *node, unsigned int nth, i
 	r = stat_at(fd, "", NULL, &id);
 	if (r < 0)
 		return r;
-	if (id.ino != node->id.ino || id.dev != node->id.dev)
+	if (!node_id_same(&id, &node->id))
 		return -ESTALE;
 	*ret_fd = take_fd(&fd);
 	return 0;

@@ -131,7 +131,7 @@ static int open_child(struct view *v, int up_fd, struct view_node *child, const 
 	r = stat_at(fd, "", &st, &id);
 	if (r < 0)
 		return r;
-	if (id.ino != child->id.ino || id.dev != child->id.dev)
+	if (!node_id_same(&id, &child->id))
 		return -ESTALE;
 	fresh = calloc(1, sizeof(*fresh));
 	if (!fresh)
@@ -161,10 +161,13 @@ static int nearest(struct view *v, struct view_node *node, struct dirfd **ret_up
 		   struct view_node **ret_child)
 {
 	struct view_node *child = NULL;
+	size_t depth = 0;
 
 	while (node != &v->root && !node->dirfd) {
 		if (!node->names)
 			return -ENOENT; /* removed through us */
+		if (depth++ > v->n_nodes)
+			return -ESTALE; /* moved elsewhere into what was below it: the names we know form a ring */
 		child = node;
 		node = node->names->parent;
 	}

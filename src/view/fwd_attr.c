@@ -9,6 +9,17 @@
 #include "util/fd.h"
 #include "view/internal.h"
 
+/* Where the file system tells no time of birth, its IV tells a directory from an earlier one of that number.
+ */
+static void check_directory(struct view *v, const struct at *at, const struct node_id *id)
+{
+	uint8_t iv[NAME_IV_LEN];
+	auto_fd int fd = fd_openat(at->dir.fd, at->cn.name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (fd >= 0 && dir_read_iv(fd, iv) == 0)
+		node_check_iv(v, id, iv);
+}
+
 int fwd_lookup(struct view *v, struct view_node *parent, const char *name, struct view_entry *ret)
 {
 	struct node_id id;
@@ -19,6 +30,8 @@ int fwd_lookup(struct view *v, struct view_node *parent, const char *name, struc
 	if (r < 0)
 		return r == -EPERM ? -ENOENT : r;
 	r = stat_entry(v, at.dir.fd, at.cn.name, &st, &id);
+	if (r == 0 && S_ISDIR(st.st_mode) && !id.birth && v->use_iv && view_is_shared(v))
+		check_directory(v, &at, &id);
 	if (r == 0)
 		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
 	at_put(&at);
@@ -36,7 +49,7 @@ static int stat_by_name(struct view *v, struct view_node *node, struct stat *ret
 		return r;
 	r = stat_entry(v, spot.dir.fd, spot.name, ret, &id);
 	spot_put(&spot);
-	if (r == 0 && (id.ino != node->id.ino || id.dev != node->id.dev))
+	if (r == 0 && !node_id_same(&id, &node->id))
 		r = -ESTALE;
 	return r;
 }
@@ -48,7 +61,9 @@ int fwd_getattr(struct view *v, struct view_node *node, struct view_file *f, str
 	int r;
 
 	if (f || pinned) {
-		r = stat_at(f ? f->fd : pinned->fd, "", ret, NULL);
+		int fd = f ? f->fd : pinned->fd;
+
+		r = v->opt.sharing == VIEW_STRICT ? stat_open(v, fd, ret, NULL) : stat_at(fd, "", ret, NULL);
 		if (pinned)
 			openfile_release(pinned);
 	} else {
@@ -99,10 +114,12 @@ static int set_times(const struct node_fd *nf, const struct stat *st, unsigned i
 		set_time(&st->st_atim, which & VIEW_SET_ATIME, which & VIEW_SET_ATIME_NOW),
 		set_time(&st->st_mtim, which & VIEW_SET_MTIME, which & VIEW_SET_MTIME_NOW),
 	};
+	char path[32];
 
 	if (!nf->path_only)
 		return futimens(nf->fd, ts) < 0 ? -errno : 0;
-	return utimensat(nf->fd, "", ts, AT_EMPTY_PATH) < 0 ? -errno : 0;
+	/* Not AT_EMPTY_PATH, which needs Linux 5.8. This leads to the very object, a symbolic link too. */
+	return utimensat(AT_FDCWD, fd_proc_path(path, nf->fd), ts, 0) < 0 ? -errno : 0;
 }
 
 static int set_size(struct view *v, struct view_node *node, struct view_file *f, uint64_t size)

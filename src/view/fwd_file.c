@@ -50,6 +50,8 @@ int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file
 	r = openfile_backing(v, node, writable, &fd, &st);
 	if (r < 0)
 		return r;
+	if (flags & O_NOATIME) /* refused to all but the owner; the kernel has asked the caller the same */
+		(void)fcntl(fd, F_SETFL, O_NOATIME | O_NONBLOCK);
 	r = openfile_new(v, node, fd, flags, ret);
 	if (r < 0) {
 		(void)close(fd);
@@ -69,13 +71,17 @@ int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file
 	return 0;
 }
 
+enum { CREATE_TRIES = 100 };
+
 /* Make the backing file, as the caller where owners are kept. */
 static int make(struct view *v, const struct view_caller *who, const struct at *at, mode_t mode)
 {
 	bool switched = as_caller(v, who);
+	mode_t mask = mask_take(v, who, &mode);
 	int fd = fd_openat(at->dir.fd, at->cn.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
 			   mode & 07777);
 
+	mask_give(mask);
 	as_daemon(switched);
 	return fd;
 }
@@ -95,8 +101,9 @@ static int open_existing(struct view *v, struct view_node *parent, const char *n
 	return r;
 }
 
-int fwd_create(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
-	       int flags, mode_t mode, struct view_entry *ret, struct view_file **ret_file)
+static int create_new(struct view *v, const struct view_caller *who, struct view_node *parent,
+		      const char *name, int flags, mode_t mode, struct view_entry *ret,
+		      struct view_file **ret_file)
 {
 	struct node_id id;
 	struct stat st;
@@ -116,8 +123,6 @@ int fwd_create(struct view *v, const struct view_caller *who, struct view_node *
 	if (r == 0)
 		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
 	at_put(&at);
-	if (r == -EEXIST && !(flags & O_EXCL))
-		return open_existing(v, parent, name, flags, ret, ret_file);
 	if (r < 0)
 		return r;
 	r = openfile_new(v, ret->node, fd, flags, ret_file);
@@ -130,10 +135,39 @@ int fwd_create(struct view *v, const struct view_caller *who, struct view_node *
 	return 0;
 }
 
+int fwd_create(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
+	       int flags, mode_t mode, struct view_entry *ret, struct view_file **ret_file)
+{
+	int r = -EEXIST;
+
+	/* Another node may make and remove the file between our steps: without O_EXCL neither is an answer.
+	 */
+	for (int i = 0; i < CREATE_TRIES; i++) {
+		r = create_new(v, who, parent, name, flags, mode, ret, ret_file);
+		if (r != -EEXIST || (flags & O_EXCL))
+			return r;
+		r = open_existing(v, parent, name, flags, ret, ret_file);
+		if (r != -ENOENT && r != -ESTALE)
+			return r;
+	}
+	return r;
+}
+
 int fwd_flush(struct view_file *f, uint64_t owner)
 {
+	int r = 0;
+
+	/* Closing a copy makes the backing file system do what it does at close(2): send what its client
+	 * still holds, and tell of a write that failed late (NFS). Our own descriptor closes too late to
+	 * report. */
+	if (f->writable) {
+		int copy = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
+
+		if (copy < 0 || (close(copy) < 0 && errno != EINTR))
+			r = -errno;
+	}
 	lock_app_drop(f, owner);
-	return 0; /* every write has reached the backing file system already */
+	return r;
 }
 
 int fwd_fsync(struct view_file *f, bool data_only)

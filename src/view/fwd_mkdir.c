@@ -66,9 +66,27 @@ static int put_in_place(int dirfd, const char *tmp, const char *name)
 	return errno == ENOTEMPTY || errno == ENOTDIR ? -EEXIST : -errno;
 }
 
+/* mkdir(2) with `more` rights for the owner. *mode loses what the caller's umask takes from the owner. */
+static int make_plain(struct view *v, const struct view_caller *who, int dirfd, const char *name, mode_t *mode,
+		      mode_t more)
+{
+	struct view_caller lenient = who ? *who : (struct view_caller){ 0 };
+	mode_t wanted, mask;
+	int r;
+
+	lenient.umask &= ~more;
+	wanted = (*mode & 07777) | more;
+	mask = mask_take(v, who ? &lenient : NULL, &wanted);
+	r = mkdirat(dirfd, name, wanted) < 0 ? -errno : 0;
+	mask_give(mask);
+	if (v->opt.acl && who)
+		*mode &= ~(who->umask & more);
+	return r;
+}
+
 /* Attributes are taken before it appears: another node may remove it at once, and it was made all the same.
  */
-static int make_with_iv(const struct at *at, mode_t mode, struct stat *ret_st, struct node_id *ret_id)
+static int make_with_iv(const struct view_caller *who, const struct at *at, mode_t mode, struct stat *ret_st, struct node_id *ret_id)
 {
 	uint8_t iv[NAME_IV_LEN];
 	char tmp[TMP_NAME];
@@ -79,8 +97,9 @@ static int make_with_iv(const struct at *at, mode_t mode, struct stat *ret_st, s
 	if (fstatat(at->dir.fd, at->cn.name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return -EEXIST;
 	tmp_name(tmp);
-	if (mkdirat(at->dir.fd, tmp, (mode & 07777) | S_IRWXU) < 0)
-		return -errno;
+	r = make_plain(at->dir.v, who, at->dir.fd, tmp, &mode, S_IRWXU);
+	if (r < 0)
+		return r;
 	auto_fd int fd = fd_openat(at->dir.fd, tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
 	iv_new(iv);
@@ -117,11 +136,11 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 	if (r == 0) {
 		switched = as_caller(v, who);
 		if (v->use_iv)
-			r = make_with_iv(&at, mode, &st, &id);
+			r = make_with_iv(who, &at, mode, &st, &id);
 		else
-			r = mkdirat(at.dir.fd, at.cn.name, mode & 07777) < 0
-				? -errno
-				: stat_at(at.dir.fd, at.cn.name, &st, &id);
+			r = make_plain(v, who, at.dir.fd, at.cn.name, &mode, 0);
+		if (r == 0 && !v->use_iv)
+			r = stat_at(at.dir.fd, at.cn.name, &st, &id);
 		as_daemon(switched);
 	}
 	if (r < 0 && named == 1)
@@ -139,16 +158,26 @@ static bool is_leftover(const char *name)
 	return strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0;
 }
 
+static int check_empty(int fd, bool *ret_iv);
+
 /* What a crash, or a mkdir cut short by this very rmdir, left behind. */
 static void sweep_leftover(int dirfd, const char *name)
 {
+	uint8_t iv[NAME_IV_LEN];
+	bool have_iv;
+
 	if (unlinkat(dirfd, name, 0) == 0 || (errno != EISDIR && errno != EPERM))
 		return;
 	auto_fd int fd = fd_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 
-	if (fd >= 0)
-		(void)unlinkat(fd, NAME_DIRIV, 0);
-	(void)unlinkat(dirfd, name, AT_REMOVEDIR);
+	/* It may be a directory that another node is bringing back, for a file appeared in it: never without
+	 * its IV. */
+	if (fd < 0 || check_empty(fd, &have_iv) < 0 || (have_iv && dir_read_iv(fd, iv) < 0))
+		return;
+	if (have_iv && unlinkat(fd, NAME_DIRIV, 0) < 0)
+		return;
+	if (unlinkat(dirfd, name, AT_REMOVEDIR) < 0 && have_iv)
+		(void)iv_write(fd, iv);
 }
 
 /* 0 if nothing but the IV (and leftovers, which are removed) is in the directory; -ENOTEMPTY; *ret_iv says if
@@ -205,7 +234,7 @@ static int open_doomed(int dirfd, const char *name, mode_t *ret_mode)
 }
 
 /* The directory was hidden under tmp; remove it, or bring it back whole. */
-static int remove_hidden(int dirfd, int fd, const char *tmp, const char *name)
+static int remove_hidden(struct view *v, int dirfd, int fd, const char *tmp, const char *name)
 {
 	uint8_t iv[NAME_IV_LEN];
 	bool have_iv;
@@ -222,8 +251,11 @@ static int remove_hidden(int dirfd, int fd, const char *tmp, const char *name)
 		if (have_iv)
 			(void)iv_write(fd, iv);
 	}
-	if (r < 0)
-		(void)put_in_place(dirfd, tmp, name);
+	if (r < 0 && put_in_place(dirfd, tmp, name) < 0)
+		view_warn(v,
+			  "rmdir: directory \"%s\" got a new entry meanwhile and its name was taken; "
+			  "it is kept as \"%s\"",
+			  name, tmp);
 	return r;
 }
 
@@ -246,7 +278,7 @@ int fwd_rmdir_at(struct view *v, const struct dirref *dir, const struct cname *c
 		if (renameat(dir->fd, cn->name, dir->fd, tmp) < 0)
 			r = -errno;
 		else
-			r = remove_hidden(dir->fd, fd, tmp, cn->name);
+			r = remove_hidden(v, dir->fd, fd, tmp, cn->name);
 	}
 	if (r < 0)
 		(void)fchmod(fd, mode);

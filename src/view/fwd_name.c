@@ -1,6 +1,7 @@
 /* fwd_name.c - names made and removed: special files, symbolic links, hard links, unlink. */
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +9,8 @@
 #include "util/cleanup.h"
 #include "util/fd.h"
 #include "view/internal.h"
+
+enum { MASK_NONE = 01000 }; /* no umask */
 
 bool as_caller(struct view *v, const struct view_caller *who)
 {
@@ -24,6 +27,32 @@ void as_daemon(bool switched)
 {
 	if (switched)
 		proc_unbecome();
+}
+
+/* The umask is one for all threads of a process, but for one that has asked for its own (unshare(2), CLONE_FS). */
+static bool own_umask(void)
+{
+	static _Thread_local enum { UNKNOWN, OWN, COMMON } state;
+
+	if (state == UNKNOWN)
+		state = unshare(CLONE_FS) == 0 ? OWN : COMMON;
+	return state == OWN;
+}
+
+mode_t mask_take(struct view *v, const struct view_caller *who, mode_t *mode)
+{
+	if (!v->opt.acl || !who)
+		return MASK_NONE;
+	if (own_umask())
+		return umask(who->umask & 0777);
+	*mode &= ~(who->umask & 0777);
+	return MASK_NONE;
+}
+
+void mask_give(mode_t before)
+{
+	if (before != MASK_NONE)
+		(void)umask(before);
 }
 
 /* What makes an entry: called with the .name file in place. 0 or negative errno. */
@@ -60,6 +89,7 @@ static int make_entry(struct view *v, const struct view_caller *who, struct view
 }
 
 struct mknod_arg {
+	const struct view_caller *who;
 	mode_t mode;
 	dev_t rdev;
 };
@@ -67,14 +97,18 @@ struct mknod_arg {
 static int make_node(const struct at *at, const void *arg)
 {
 	const struct mknod_arg *m = arg;
+	mode_t mode = m->mode;
+	mode_t mask = mask_take(at->dir.v, m->who, &mode);
+	int r = mknodat(at->dir.fd, at->cn.name, mode, m->rdev) < 0 ? -errno : 0;
 
-	return mknodat(at->dir.fd, at->cn.name, m->mode, m->rdev) < 0 ? -errno : 0;
+	mask_give(mask);
+	return r;
 }
 
 int fwd_mknod(struct view *v, const struct view_caller *who, struct view_node *parent, const char *name,
 	      mode_t mode, dev_t rdev, struct view_entry *ret)
 {
-	struct mknod_arg arg = { mode, rdev };
+	struct mknod_arg arg = { who, mode, rdev };
 
 	return make_entry(v, who, parent, name, make_node, &arg, ret);
 }

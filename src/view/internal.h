@@ -89,7 +89,7 @@ struct view_file {
 	uint32_t refs; /* view.lock; 1 for the opener, 1 per pin */
 	int fd;
 	int flock_fd; /* lock.c: carries the flock(2) of this open, -1 if none */
-	bool writable, append;
+	bool writable;
 	bool sync; /* O_SYNC or O_DSYNC: every write is durable before it is acknowledged */
 };
 
@@ -117,6 +117,11 @@ static inline bool view_is_shared(const struct view *v)
 {
 	return v->opt.sharing != VIEW_EXCLUSIVE;
 }
+/* Are these one object? An inode number alone may have been used again. */
+static inline bool node_id_same(const struct node_id *a, const struct node_id *b)
+{
+	return a->ino == b->ino && a->dev == b->dev && (a->birth == b->birth || !a->birth || !b->birth);
+}
 static inline const struct layout *view_layout(const struct view *v)
 {
 	return &v->vol->content.layout;
@@ -128,6 +133,9 @@ void view_warn(struct view *v, const char *fmt, ...) __attribute__((format(print
 
 /* statx of (dirfd, name) without following; name "" means dirfd itself. Raw (ciphertext) attributes. */
 int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_id);
+/* The same of an open file, in the shared modes past any cache of the backing file system's client: its size
+ * decides where a block ends. */
+int stat_open(const struct view *v, int fd, struct stat *ret, struct node_id *ret_id);
 /* The same for an entry that is to be shown: the size of a symbolic link does not count base64 padding. */
 int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id);
 /* Turn raw attributes (of stat_entry) into plaintext ones in place (size, owner override). */
@@ -149,6 +157,9 @@ void node_drop_name(struct view *v, const struct node_id *id, bool last, struct 
 /* The object id was renamed. */
 void node_move_name(struct view *v, const struct node_id *id, struct view_node *parent, const char *cname,
 		    struct view_node *new_parent, const char *new_cname);
+/* The object now at this id is a directory with this IV: a known one with another IV was removed elsewhere and
+ * its number used again; it is not to be found any more. */
+void node_check_iv(struct view *v, const struct node_id *id, const uint8_t iv[static NAME_IV_LEN]);
 void node_table_done(struct view *v);
 
 /* --- dircache.c
@@ -199,7 +210,7 @@ void node_fd_put(struct view *v, struct node_fd *nf);
 /* Make sure the .name file of a long name is there, complete and durable. 1: made, 0: was there (or not
  * long), or -errno. */
 int longname_ensure(int dirfd, const struct cname *cn);
-/* Remove it, unless the entry itself exists (again). */
+/* After the entry was removed or could not be made: remove it, unless the entry exists (again). */
 void longname_remove(int dirfd, const struct cname *cn);
 /* After the entry was made: put the .name back if somebody removed it in between. */
 int longname_confirm(int dirfd, const struct cname *cn);
@@ -236,6 +247,7 @@ off_t rw_lseek(struct view_file *f, off_t off, int whence);
 int lock_range(struct view *v, int fd, bool write, uint64_t start, uint64_t len);
 void unlock_range(struct view *v, int fd, uint64_t start, uint64_t len);
 int lock_app_get(struct view_file *f, uint64_t owner, struct flock *lk);
+/* wait: looks again and again; a caller that must not block asks without. */
 int lock_app_set(struct view_file *f, uint64_t owner, const struct flock *lk, bool wait);
 int lock_app_flock(struct view_file *f, uint64_t owner, int op);
 void lock_app_drop(struct view_file *f, uint64_t owner); /* at flush */
@@ -248,6 +260,11 @@ void lock_app_done(struct openfile *of);
  * after. */
 bool as_caller(struct view *v, const struct view_caller *who);
 void as_daemon(bool switched);
+/* -acl: the caller's umask counts unless the directory has a default ACL, which only the backing file system can tell.
+ * So it becomes this thread's umask around the making (or is taken off *mode where threads cannot have their own). The
+ * result is for mask_give. */
+mode_t mask_take(struct view *v, const struct view_caller *who, mode_t *mode);
+void mask_give(mode_t before);
 
 /* --- operations, one file per kind (fwd_*.c)
  * ------------------------------------------------------------------------- */

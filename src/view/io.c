@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "format/zero.h"
 #include "util/fd.h"
 #include "util/secret.h"
 #include "view/io.h"
@@ -14,7 +15,7 @@
 enum {
 	IO_CIPHER_LEN = IO_CIPHER_PAD + IO_BLOCKS * IO_CIPHER_BLOCK_MAX,
 	IO_PLAIN_LEN = IO_BLOCKS * LAYOUT_BLOCK,
-	IO_SAVED_LEN = 8192,
+	IO_SAVED_LEN = 3 * 4096, /* two cipher blocks */
 	IO_MAP_LEN = (IO_CIPHER_LEN + 4095) / 4096 * 4096 + IO_PLAIN_LEN + IO_SAVED_LEN,
 };
 
@@ -135,8 +136,9 @@ int io_state_get(struct view_file *f, struct io_state *ret)
 	struct stat st;
 	int r;
 
-	if (fstat(f->fd, &st) < 0)
-		return -errno;
+	r = stat_open(f->v, f->fd, &st, NULL);
+	if (r < 0)
+		return r;
 	ret->cipher_size = (uint64_t)st.st_size;
 	ret->plain_size = layout_plain_size(view_layout(f->v), ret->cipher_size, NULL);
 	ret->sparse = (uint64_t)st.st_blocks * 512 < ret->cipher_size;
@@ -152,6 +154,7 @@ int io_state_get(struct view_file *f, struct io_state *ret)
 				     : -EIO; /* cut behind our back this moment: never replace the header */
 	}
 	/* Nothing there, or a lone header that is damaged: no content depends on it. */
+	io_id_forget(f->of);
 	header_new_id(ret->id);
 	ret->need_header = true;
 	return 0;
@@ -182,9 +185,14 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 struct run {
 	uint64_t first, off, end;
 	size_t cipher_len;
-	size_t saved_len; /* of the old first block in io_buf.saved, 0 if it is not known */
+	size_t saved_len[2]; /* of the old first and last block, if they were partly replaced, else 0 */
 	uint8_t *cipher;
 };
+
+static uint8_t *saved_at(const struct io_buf *b, size_t which)
+{
+	return b->saved + which * IO_CIPHER_BLOCK_MAX;
+}
 
 /* Merge part of a block with what is stored of it, encrypt. Returns bytes of ciphertext or -errno. */
 static ssize_t seal_partial(struct view_file *f, struct io_buf *b, const struct io_state *st, struct run *run,
@@ -193,22 +201,17 @@ static ssize_t seal_partial(struct view_file *f, struct io_buf *b, const struct 
 	const uint64_t start = no * LAYOUT_BLOCK;
 	const size_t from = run->off > start ? (size_t)(run->off - start) : 0;
 	const size_t to = run->end - start < LAYOUT_BLOCK ? (size_t)(run->end - start) : LAYOUT_BLOCK;
-	uint8_t raw_last[IO_CIPHER_BLOCK_MAX];
-	uint8_t *raw = no == run->first ? b->saved : raw_last;
-	size_t raw_len;
-	ssize_t have = io_block_read(f, st, no, b->plain, raw, &raw_len);
+	const size_t which = no != run->first;
+	ssize_t have = io_block_read(f, st, no, b->plain, saved_at(b, which), &run->saved_len[which]);
 	size_t len;
 
 	if (have < 0)
 		return have;
-	if (no == run->first)
-		run->saved_len = raw_len;
 	if ((size_t)have < from)
 		memset(b->plain + have, 0, from - (size_t)have);
 	memcpy(b->plain + from, buf, to - from);
 	len = (size_t)have > to ? (size_t)have : to;
-	if (b->plain_used < LAYOUT_BLOCK)
-		b->plain_used = LAYOUT_BLOCK;
+	io_buf_holds(b, LAYOUT_BLOCK);
 	if (content_seal(&f->v->vol->content, no, st->id, b->plain, len, out) < 0)
 		return -EIO;
 	return (ssize_t)(len + view_layout(f->v)->overhead);
@@ -287,21 +290,68 @@ static int reserve(struct view_file *f, const struct io_state *st, uint64_t star
 	return 0;
 }
 
-/* The write stopped after `done` bytes of [start, ...). Bring back a consistent file: whole new blocks stay,
- * a torn block becomes what it was, or is cut off if it is new. Returns how many whole blocks are in. */
-static uint64_t repair(struct view_file *f, const struct io_buf *b, const struct io_state *st,
-		       const struct run *run, size_t done)
+/* The bytes of a hole, of which `rest` could not be replaced: all zero by chance in 1 of 2^128 blocks of
+ * data. */
+static bool was_hole(int fd, uint8_t *buf, size_t rest, uint64_t off)
+{
+	return rest >= 16 && fd_pread(fd, buf, rest, (off_t)off) == (ssize_t)rest &&
+	       zero_words(buf, rest / 8 * 8);
+}
+
+/* A write stopped after `done` bytes of the run, perhaps within a block that was there before. If only a part
+ * of that block was to change, bring back what was there; else all its data was to go: finish it, or, if it
+ * was a hole, make it one again. Returns the bytes of the run that are in. */
+static size_t mend(struct view_file *f, const struct io_buf *b, const struct io_state *st,
+		   const struct run *run, size_t done)
 {
 	const struct layout *l = view_layout(f->v);
+	const uint64_t start = layout_block_offset(l, run->first);
+	const size_t begin = done / l->cipher_block * l->cipher_block;
+	const size_t end =
+	    begin + l->cipher_block < run->cipher_len ? begin + l->cipher_block : run->cipher_len;
+	const size_t which = begin != 0;
+	const bool saved = run->saved_len[which] && (!which || end == run->cipher_len);
+	size_t more = 0;
+
+	if (done == begin || start + begin >= st->cipher_size)
+		return done;
+	if (saved) {
+		(void)fd_pwrite(f->fd, saved_at(b, which), run->saved_len[which], (off_t)(start + begin),
+				NULL);
+		return begin;
+	}
+	if (fd_pwrite(f->fd, run->cipher + done, end - done, (off_t)(start + done), &more) == 0)
+		return end;
+	done += more;
+	if (was_hole(f->fd, saved_at(b, which), end - done, start + done)) {
+		memset(saved_at(b, which), 0, done - begin);
+		(void)fd_pwrite(f->fd, saved_at(b, which), done - begin, (off_t)(start + begin), NULL);
+	}
+	return begin;
+}
+
+/* The write stopped after `done` bytes of [start, ...). Bring back a consistent file: whole new blocks stay,
+ * a torn one is cut off if it is new. Returns how many whole blocks are in. */
+static uint64_t repair(struct view_file *f, const struct io_state *st, const struct run *run, size_t done,
+		       bool header_in)
+{
+	const struct layout *l = view_layout(f->v);
+	const bool grows = layout_block_offset(l, run->first) + run->cipher_len > st->cipher_size;
 	uint64_t whole = done / l->cipher_block;
 	uint64_t torn = layout_block_offset(l, run->first + whole);
+	uint64_t keep = st->cipher_size;
 
-	if (whole == 0 && done > 0 && run->saved_len)
-		(void)fd_pwrite(f->fd, b->saved, run->saved_len, (off_t)torn, NULL);
-	if (whole == 0 && st->cipher_size > torn)
-		torn = st->cipher_size;
+	/* The end is ours only if we were to move it: else another node may have, behind the range we hold.
+	 */
+	if (!grows)
+		return whole;
+	/* Another node may have read the new file id already: it stays the right one. */
+	if (header_in && view_is_shared(f->v) && keep < LAYOUT_HEADER_LEN)
+		keep = LAYOUT_HEADER_LEN;
+	if (whole == 0)
+		torn = keep;
 	if (torn >= st->cipher_size)
-		(void)!ftruncate(f->fd, (off_t)(whole ? torn : st->cipher_size));
+		(void)!ftruncate(f->fd, (off_t)torn);
 	return whole;
 }
 
@@ -323,6 +373,7 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 	};
 	uint64_t start = layout_block_offset(l, run.first);
 	size_t head = 0, done = 0;
+	bool header_in = !st->need_header;
 	uint64_t whole;
 	int r = seal_run(f, b, st, &run, buf);
 
@@ -333,20 +384,24 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 	if (r == 0 && st->need_header && run.first > 0) {
 		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
 		r = fd_pwrite(f->fd, run.cipher - LAYOUT_HEADER_LEN, LAYOUT_HEADER_LEN, 0, NULL);
+		header_in = r == 0;
 	} else if (r == 0 && st->need_header) {
 		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
 		head = LAYOUT_HEADER_LEN;
 	}
 	if (r == 0)
 		r = fd_pwrite(f->fd, run.cipher - head, head + run.cipher_len, (off_t)(start - head), &done);
-	if (r == 0) {
+	header_in = header_in || (head && done >= head);
+	done = done > head ? done - head : 0;
+	if (r < 0)
+		done = mend(f, b, st, &run, done);
+	if (done && done == run.cipher_len) {
 		if (st->need_header)
 			io_id_set(f->of, st->id);
 		account(st, l, run.end);
 		return (ssize_t)n;
 	}
-	done = done > head ? done - head : 0;
-	whole = repair(f, b, st, &run, done);
+	whole = repair(f, st, &run, done, header_in && st->need_header);
 	if (!whole)
 		return r;
 	if (st->need_header)

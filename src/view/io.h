@@ -15,12 +15,18 @@ enum {
 struct io_buf {
 	uint8_t *cipher; /* IO_CIPHER_PAD + IO_BLOCKS * IO_CIPHER_BLOCK_MAX */
 	uint8_t *plain;	 /* IO_BLOCKS * LAYOUT_BLOCK */
-	uint8_t *saved;	 /* one cipher block: the old state of a block that is being rewritten */
+	uint8_t *saved;	 /* two cipher blocks: the old state of those a write replaces in part */
 	uint64_t ino;	 /* whose plaintext lies in plain */
 	size_t plain_used;
 };
 /* The calling thread's buffers, plaintext of other files wiped. NULL if memory is short. */
 struct io_buf *io_buf_get(const struct view_node *node);
+/* n bytes of plain were filled: to be wiped. */
+static inline void io_buf_holds(struct io_buf *b, size_t n)
+{
+	if (b->plain_used < n)
+		b->plain_used = n;
+}
 static inline uint8_t *io_buf_blocks(struct io_buf *b)
 {
 	return b->cipher + IO_CIPHER_PAD;

@@ -1,7 +1,7 @@
-/* lock.c - byte-range locks in the shared modes. Two kinds live on the backing file, in ranges that cannot
- * meet: ours          over ciphertext offsets, around every write, truncate and doubtful read applications'
- * fcntl and flock locks of programs in the view, moved up to APP_BASE All are open-file-description locks
- * (fcntl(2) F_OFD_SETLK): they end with their descriptor, so with a killed process. */
+/* lock.c - byte-range locks in the shared modes: our own over ciphertext offsets, around every write,
+ * truncate and doubtful read; those of programs in the view (fcntl, flock) moved up to APP_BASE, where ours
+ * never reach. All are open-file-description locks (fcntl(2) F_OFD_SETLK): they end with their descriptor, so
+ * with a killed process. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,28 +70,25 @@ static struct lock_owner **owner_find(struct openfile *of, uint64_t owner)
 	return at;
 }
 
-/* The owner's descriptor; made on first use if make, else -ENOENT. */
+/* The owner's descriptor; made on first use if make, else -ENOENT. With owners_lock held, and good for as
+ * long: a close(2) in another thread of the owner takes it away. */
 static int owner_fd(struct view_file *f, uint64_t owner, bool make)
 {
-	struct lock_owner **at, *o;
+	struct lock_owner *o = *owner_find(f->of, owner);
 	int fd;
 
-	pthread_mutex_lock(&f->of->owners_lock);
-	at = owner_find(f->of, owner);
-	fd = *at ? (*at)->fd : -ENOENT;
-	if (fd == -ENOENT && make) {
-		o = calloc(1, sizeof(*o));
-		fd = o ? reopen(f) : -ENOMEM;
-		if (fd >= 0) {
-			o->owner = owner;
-			o->fd = fd;
-			o->next = f->of->owners;
-			f->of->owners = o;
-		} else {
-			free(o);
-		}
+	if (o || !make)
+		return o ? o->fd : -ENOENT;
+	o = calloc(1, sizeof(*o));
+	fd = o ? reopen(f) : -ENOMEM;
+	if (fd < 0) {
+		free(o);
+		return fd;
 	}
-	pthread_mutex_unlock(&f->of->owners_lock);
+	o->owner = owner;
+	o->fd = fd;
+	o->next = f->of->owners;
+	f->of->owners = o;
 	return fd;
 }
 
@@ -113,12 +110,16 @@ static struct flock moved(const struct flock *lk)
 int lock_app_get(struct view_file *f, uint64_t owner, struct flock *lk)
 {
 	struct flock up = moved(lk);
-	int fd = owner_fd(f, owner, false);
+	int fd, r;
 
 	if (!view_is_shared(f->v))
 		return -ENOSYS;
-	if (fcntl(fd >= 0 ? fd : f->fd, F_OFD_GETLK, &up) < 0)
-		return -errno;
+	pthread_mutex_lock(&f->of->owners_lock);
+	fd = owner_fd(f, owner, false);
+	r = fcntl(fd >= 0 ? fd : f->fd, F_OFD_GETLK, &up) < 0 ? -errno : 0;
+	pthread_mutex_unlock(&f->of->owners_lock);
+	if (r < 0)
+		return r;
 	lk->l_type = up.l_type;
 	if (up.l_type != F_UNLCK) {
 		lk->l_start = up.l_start - APP_BASE;
@@ -128,19 +129,36 @@ int lock_app_get(struct view_file *f, uint64_t owner, struct flock *lk)
 	return 0;
 }
 
+static int set_now(struct view_file *f, uint64_t owner, struct flock *up)
+{
+	int fd, r;
+
+	pthread_mutex_lock(&f->of->owners_lock);
+	fd = owner_fd(f, owner, up->l_type != F_UNLCK);
+	if (fd == -ENOENT)
+		r = 0; /* nothing to unlock */
+	else if (fd < 0)
+		r = fd;
+	else
+		r = fcntl(fd, F_OFD_SETLK, up) < 0 ? -errno : 0;
+	pthread_mutex_unlock(&f->of->owners_lock);
+	return r;
+}
+
 int lock_app_set(struct view_file *f, uint64_t owner, const struct flock *lk, bool wait)
 {
+	const struct timespec pause = { .tv_nsec = 5000000 };
 	struct flock up = moved(lk);
-	int fd;
+	int r;
 
 	if (!view_is_shared(f->v))
 		return -ENOSYS;
-	fd = owner_fd(f, owner, lk->l_type != F_UNLCK);
-	if (fd == -ENOENT)
-		return 0; /* nothing to unlock */
-	if (fd < 0)
-		return fd;
-	return fcntl(fd, wait ? F_OFD_SETLKW : F_OFD_SETLK, &up) < 0 ? -errno : 0;
+	while ((r = set_now(f, owner, &up)) == -EAGAIN || r == -EACCES) {
+		if (!wait)
+			return -EAGAIN;
+		(void)nanosleep(&pause, NULL);
+	}
+	return r;
 }
 
 int lock_app_flock(struct view_file *f, uint64_t owner, int op)

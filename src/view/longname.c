@@ -1,7 +1,7 @@
 /* longname.c - the .name files of long names: durable before their entry is visible, never lost to a race.
- * Two processes may make and remove the same name at once. The maker writes .name, makes the entry, then
- * looks for .name again; the remover removes the entry, then .name, then looks for the entry again. Whoever
- * comes last puts it right. */
+ * Processes on several nodes may make and remove the same name at once. The maker writes .name, makes the
+ * entry, then looks at both again; the remover removes the entry, then .name, then looks at both again.
+ * Whoever comes last puts it right. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "util/fd.h"
 #include "view/internal.h"
 
-enum { LONGNAME_PATH = NAME_CIPHER_MAX + sizeof(NAME_LONG_SUFFIX) };
+enum { LONGNAME_PATH = NAME_CIPHER_MAX + sizeof(NAME_LONG_SUFFIX), SETTLE_ROUNDS = 100 };
 
 static void path_of(const char *hashed, char ret[static LONGNAME_PATH])
 {
@@ -79,26 +79,41 @@ int longname_ensure(int dirfd, const struct cname *cn)
 	return r;
 }
 
-void longname_remove(int dirfd, const struct cname *cn)
+static bool is_there(int dirfd, const char *name)
+{
+	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* Both or neither, whatever others do to either: everybody who has changed one looks until they agree, so the
+ * last one leaves them so. */
+static int settle(int dirfd, const struct cname *cn)
 {
 	char path[LONGNAME_PATH];
+	int r = 0;
 
-	if (!cn->is_long || faccessat(dirfd, cn->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return;
 	path_of(cn->name, path);
-	if (unlinkat(dirfd, path, 0) == 0 && faccessat(dirfd, cn->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		(void)longname_ensure(
-		    dirfd, cn); /* made again meanwhile; a failure shows in -fsck, the data is there */
+	for (int i = 0; i < SETTLE_ROUNDS; i++) {
+		bool named = is_there(dirfd, path), entry = is_there(dirfd, cn->name);
+
+		if (named == entry)
+			return 0;
+		if (entry)
+			r = longname_ensure(dirfd, cn);
+		else
+			r = unlinkat(dirfd, path, 0) < 0 && errno != ENOENT ? -errno : 0;
+		if (r < 0)
+			return r;
+	}
+	return r;
+}
+
+void longname_remove(int dirfd, const struct cname *cn)
+{
+	if (cn->is_long)
+		(void)settle(dirfd, cn); /* a failure shows in -fsck, the data is there */
 }
 
 int longname_confirm(int dirfd, const struct cname *cn)
 {
-	char path[LONGNAME_PATH];
-
-	if (!cn->is_long)
-		return 0;
-	path_of(cn->name, path);
-	if (faccessat(dirfd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 0;
-	return longname_ensure(dirfd, cn) < 0 ? -EIO : 0;
+	return cn->is_long && settle(dirfd, cn) < 0 ? -EIO : 0;
 }

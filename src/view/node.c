@@ -57,8 +57,7 @@ static void unhash(struct view *v, struct view_node *node)
 
 static bool same(const struct view_node *k, const struct node_id *id, mode_t type)
 {
-	return k->id.ino == id->ino && k->id.dev == id->dev && k->type == type &&
-	       (k->id.birth == id->birth || !k->id.birth || !id->birth);
+	return k->type == type && node_id_same(&k->id, id);
 }
 
 /* An entry with the same number that is another object is a ghost: the kernel may still refer to it, new
@@ -282,6 +281,17 @@ void node_move_name(struct view *v, const struct node_id *id, struct view_node *
 	node = by_id(v, id);
 	if (node && add_name(v, node, new_parent, new_cname, false) == 0)
 		name_free(v, take_name(node, parent, cname));
+	pthread_mutex_unlock(&v->lock);
+}
+
+void node_check_iv(struct view *v, const struct node_id *id, const uint8_t iv[static NAME_IV_LEN])
+{
+	struct view_node *node;
+
+	pthread_mutex_lock(&v->lock);
+	node = by_id(v, id);
+	if (node && node->have_iv && memcmp(node->iv, iv, NAME_IV_LEN) != 0)
+		unhash(v, node);
 	pthread_mutex_unlock(&v->lock);
 }
 

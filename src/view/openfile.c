@@ -52,10 +52,10 @@ static int open_spot(struct view *v, struct view_node *node, unsigned int nth, b
 	spot_put(&spot);
 	if (fd < 0)
 		return fd == -ELOOP ? -ESTALE : fd;
-	r = stat_at(fd, "", st, &id);
+	r = stat_open(v, fd, st, &id);
 	if (r < 0)
 		return r;
-	if (id.ino != node->id.ino || id.dev != node->id.dev || !S_ISREG(st->st_mode))
+	if (!node_id_same(&id, &node->id) || !S_ISREG(st->st_mode))
 		return -ESTALE;
 	*ret_fd = take_fd(&fd);
 	return 0;
@@ -75,7 +75,7 @@ static int reopen_pinned(struct view *v, struct view_node *node, bool writable, 
 	if (r < 0)
 		return r;
 	*ret_fd = r;
-	return stat_at(r, "", st, NULL);
+	return stat_open(v, r, st, NULL);
 }
 
 int openfile_backing(struct view *v, struct view_node *node, bool writable, int *ret_fd, struct stat *ret_st)
@@ -136,7 +136,6 @@ int openfile_new(struct view *v, struct view_node *node, int fd, int flags, stru
 	f->flock_fd = -1;
 	f->refs = 1;
 	f->writable = (flags & O_ACCMODE) != O_RDONLY;
-	f->append = flags & O_APPEND;
 	f->sync = flags & O_DSYNC;
 	pthread_mutex_lock(&v->lock);
 	if (!node->of) {

@@ -1,5 +1,6 @@
 /* rw.c - read and write of an open file, exclusive or shared with other nodes. */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,14 @@ static ssize_t read_again(struct view_file *f, struct io_buf *b, uint64_t first,
 	pthread_rwlock_wrlock(&f->of->content); /* alone on this descriptor: its locks are not counted */
 	r = lock_range(f->v, f->fd, false, start, len);
 	n = r < 0 ? r : read_run(f, b, true, first, n_blocks, ret_bad);
+	if ((n == -EBADMSG || n == -EUCLEAN) && view_is_shared(f->v)) {
+		/* Not in flight any more, but the backing file system's client may keep a page from before
+		 * beside one from after (no lock clears the pages of a FUSE client). */
+		(void)posix_fadvise(f->fd, 0, 4096, POSIX_FADV_DONTNEED);
+		(void)posix_fadvise(f->fd, (off_t)(start & ~UINT64_C(4095)), (off_t)(len + 8192),
+				    POSIX_FADV_DONTNEED);
+		n = read_run(f, b, true, first, n_blocks, ret_bad);
+	}
 	if (r == 0)
 		unlock_range(f->v, f->fd, start, len);
 	if (n == -EBADMSG && truncate_finish(f, b, *ret_bad) == 0)
@@ -131,19 +140,20 @@ static int begin_shared(struct view_file *f, struct io_state *st, uint64_t *off,
 			uint64_t *ret_start, uint64_t *ret_len)
 {
 	const struct layout *l = view_layout(f->v);
+	const bool append = *off == VIEW_APPEND;
 	int r = io_state_get(f, st);
 
 	while (r == 0) {
 		struct io_state before = *st;
 
-		if (f->append)
+		if (append)
 			*off = st->plain_size;
 		write_range(l, st, *off, n, ret_start, ret_len);
 		r = lock_range(f->v, f->fd, true, *ret_start, *ret_len);
 		if (r < 0)
 			return r;
 		r = io_state_get(f, st);
-		if (f->append && *ret_len == 0)
+		if (append && *ret_len == 0)
 			*off = st->plain_size;
 		/* Growth is fine when we hold the end; anything else that moved the range starts over. */
 		if (r == 0 && (*ret_len == 0 ? st->plain_size >= before.plain_size &&
@@ -167,6 +177,8 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	pthread_rwlock_wrlock(&f->of->content);
 	r = shared ? begin_shared(f, &st, &off, n, &start, &len) : io_state_get(f, &st);
 	locked = shared && r == 0;
+	if (r == 0 && off == VIEW_APPEND)
+		off = st.plain_size;
 	if (r == 0 && off + n > layout_max_plain(view_layout(f->v)))
 		r = -EFBIG;
 	else if (r == 0)
@@ -189,11 +201,11 @@ ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t of
 		return -ENOMEM;
 	if (!f->writable)
 		return -EBADF;
-	if (off > layout_max_plain(view_layout(f->v)))
+	if (off != VIEW_APPEND && off > layout_max_plain(view_layout(f->v)))
 		return -EFBIG;
 	while (total < n) {
 		size_t chunk = n - total < VIEW_IO_MAX ? n - total : VIEW_IO_MAX;
-		ssize_t done = write_chunk(f, b, off + total, buf + total, chunk);
+		ssize_t done = write_chunk(f, b, off == VIEW_APPEND ? off : off + total, buf + total, chunk);
 
 		if (done < 0 && total == 0)
 			return io_damage(f, (int)done, off / LAYOUT_BLOCK);

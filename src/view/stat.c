@@ -12,11 +12,11 @@ static struct timespec from_statx(const struct statx_timestamp *t)
 	return (struct timespec){ .tv_sec = t->tv_sec, .tv_nsec = t->tv_nsec };
 }
 
-int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_id)
+static int statx_at(int dirfd, const char *name, int flags, struct stat *ret, struct node_id *ret_id)
 {
 	struct statx sx;
-	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
 
+	flags |= AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | (*name ? 0 : AT_EMPTY_PATH);
 	if (statx(dirfd, name, flags, STATX_BASIC_STATS | STATX_BTIME, &sx) < 0)
 		return -errno;
 	if (ret) {
@@ -43,6 +43,16 @@ int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_i
 			ret_id->birth = (uint64_t)sx.stx_btime.tv_sec * 1000000000u + sx.stx_btime.tv_nsec;
 	}
 	return 0;
+}
+
+int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_id)
+{
+	return statx_at(dirfd, name, 0, ret, ret_id);
+}
+
+int stat_open(const struct view *v, int fd, struct stat *ret, struct node_id *ret_id)
+{
+	return statx_at(fd, "", view_is_shared(v) ? AT_STATX_FORCE_SYNC : 0, ret, ret_id);
 }
 
 /* Only stores from before Raw64 have padding, and only there the target must be read to know its length. */

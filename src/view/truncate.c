@@ -42,6 +42,7 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 	if (keep == 0)
 		return cut(f, start);
 	have = io_block_read(f, st, block, b->plain, b->saved, &raw_len);
+	io_buf_holds(b, LAYOUT_BLOCK);
 	if (have < 0)
 		return (int)have;
 	if ((size_t)have < keep)
@@ -69,6 +70,7 @@ static size_t find_short_block(const struct content *c, const struct io_state *s
 {
 	size_t good;
 
+	io_buf_holds(b, LAYOUT_BLOCK);
 	for (size_t raw = n > 0 ? (size_t)n - 1 : 0; raw > c->layout.overhead; raw--)
 		if (content_open(c, block, st->id, b->saved, raw, b->plain, &good) == 0)
 			return raw;
@@ -143,7 +145,7 @@ static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint
 int rw_truncate(struct view_file *f, uint64_t size)
 {
 	struct io_buf *b = io_buf_get(f->of->node);
-	struct io_state st;
+	struct io_state st = { 0 };
 	int r;
 
 	if (!b)
@@ -152,13 +154,15 @@ int rw_truncate(struct view_file *f, uint64_t size)
 	r = lock_range(f->v, f->fd, true, 0, 0);
 	if (r == 0) {
 		r = io_state_get(f, &st);
-		if (r == 0 || size == 0) {
+		if (r == 0 || (size == 0 && st.cipher_size)) { /* a damaged file may be emptied */
 			if (size == 0)
-				r = st.cipher_size ? to_zero(f, &st) : 0;
+				r = to_zero(f, &st);
 			else if (size < st.plain_size)
 				r = shrink(f, b, &st, size);
 			else if (size > st.plain_size)
 				r = grow(f, b, &st, size);
+			else
+				r = cut(f, st.cipher_size); /* the times move all the same (POSIX) */
 		}
 		unlock_range(f->v, f->fd, 0, 0);
 	}
@@ -247,11 +251,13 @@ off_t rw_lseek(struct view_file *f, off_t off, int whence)
 	struct stat st;
 	uint64_t size;
 	off_t pos;
+	int r;
 
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)
 		return -EINVAL;
-	if (fstat(f->fd, &st) < 0)
-		return -errno;
+	r = stat_open(f->v, f->fd, &st, NULL);
+	if (r < 0)
+		return r;
 	size = layout_plain_size(view_layout(f->v), (uint64_t)st.st_size, NULL);
 	if (off < 0 || (uint64_t)off >= size)
 		return -ENXIO;

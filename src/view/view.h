@@ -21,6 +21,9 @@ struct proc_identity;
 /* One request moves at most this much data (FUSE max_pages 256 * 4096). */
 enum { VIEW_IO_MAX = 1 << 20 };
 
+/* write: this offset means the end of the file, wherever that is when the write gets its turn. */
+#define VIEW_APPEND UINT64_MAX
+
 struct view;	  /* one opened store */
 struct view_node; /* a file, directory, ... known to the kernel; reference-counted by lookups */
 struct view_file; /* an open regular file (one per open) */
@@ -126,8 +129,8 @@ struct view_ops {
 	 * next call. Returns bytes (short only at end of file). */
 	ssize_t (*read)(struct view_file *f, uint64_t off, size_t n, const uint8_t **ret);
 	/* Writes all n bytes (any n) or fails; a failure after a part was stored returns the part's length.
-	 * With O_APPEND the offset is ignored in the shared modes and the data goes to the real end under a
-	 * lock. */
+	 * off VIEW_APPEND: at the end (under a lock on it in the shared modes), each VIEW_IO_MAX bytes as
+	 * one. O_APPEND of the open does nothing by itself: pages of a mapping come through any open file. */
 	ssize_t (*write)(struct view_file *f, const struct view_caller *who, uint64_t off, const uint8_t *buf,
 			 size_t n);
 	/* close(2) was called on a copy of the descriptor by the process with this lock owner: its locks end.

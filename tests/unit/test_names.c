@@ -631,6 +631,77 @@ static void paths_translate_both_ways(void **state)
 	fx_close(&fx);
 }
 
+static void names_that_form_a_ring_are_no_trap(void **state)
+{
+	struct volume_options vo = fx_options();
+	struct fixture fx;
+	struct view_entry a, b, c, again;
+	char from[4096], to[4096];
+	struct stat st;
+
+	(void)state;
+	fx_open(&fx, &vo, &(struct view_options){ .sharing = VIEW_SHARED, .max_dir_fds = 1 });
+	c = mkdir_in(&fx, fx_root(&fx), "c");
+	a = mkdir_in(&fx, fx_root(&fx), "a");
+	b = mkdir_in(&fx, a.node, "b");
+	assert_int_equal(fx.ops->lookup(fx.view, b.node, "x", &again), -ENOENT); /* now b's descriptor is cached */
+	/* Elsewhere b moves up, and a into b; here somebody works on in b. */
+	strcpy(from, fx_stored(&fx, "a/b"));
+	strcpy(to, fx_stored(&fx, "b"));
+	assert_int_equal(rename(from, to), 0);
+	strcpy(from, fx_stored(&fx, "a"));
+	strcpy(to, fx_stored(&fx, "b/a"));
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(fx.ops->lookup(fx.view, b.node, "a", &again), 0);
+	assert_ptr_equal(again.node, a.node);
+	fx_forget(&fx, &again);
+	assert_int_equal(fx.ops->lookup(fx.view, c.node, "x", &again), -ENOENT); /* b's descriptor goes */
+	(void)alarm(20);
+	assert_int_equal(fx.ops->getattr(fx.view, a.node, NULL, &st), -ESTALE);
+	(void)alarm(0);
+	assert_int_equal(fx.ops->lookup(fx.view, fx_root(&fx), "b", &again), 0);
+	assert_int_equal(fx.ops->getattr(fx.view, a.node, NULL, &st), 0);
+	fx_forget(&fx, &again);
+	fx_forget(&fx, &a);
+	fx_forget(&fx, &b);
+	fx_forget(&fx, &c);
+	fx_close(&fx);
+}
+
+static void of_many_links_the_last_is_found(void **state)
+{
+	struct fixture fx;
+	struct view_entry e, l;
+	struct view_file *f;
+	struct stat st;
+	char name[16];
+
+	(void)state;
+	open_default(&fx);
+	fx.ops->release(fx_create(&fx, fx_root(&fx), "first", &e));
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		assert_int_equal(fx.ops->link(fx.view, NULL, e.node, fx_root(&fx), name, &l), 0);
+		fx_forget(&fx, &l);
+	}
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(name, sizeof(name), "%d", i);
+		assert_int_equal(fx.ops->unlink(fx.view, fx_root(&fx), name), 0);
+	}
+	/* The kernel looks names up again after ESTALE, not after ENOENT. */
+	assert_int_equal(fx.ops->open(fx.view, e.node, O_RDONLY, &f, NULL), -ESTALE);
+	assert_int_equal(fx.ops->getattr(fx.view, e.node, NULL, &st), -ESTALE);
+	assert_int_equal(fx.ops->lookup(fx.view, fx_root(&fx), "first", &l), 0);
+	assert_ptr_equal(l.node, e.node);
+	assert_int_equal(fx.ops->open(fx.view, e.node, O_RDONLY, &f, NULL), 0);
+	fx.ops->release(f);
+	fx_forget(&fx, &l);
+	assert_int_equal(fx.ops->unlink(fx.view, fx_root(&fx), "first"), 0);
+	assert_int_equal(fx.ops->getattr(fx.view, e.node, NULL, &st), -ENOENT);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
 static void create_without_excl_opens_what_is_there(void **state)
 {
 	struct fixture fx;
@@ -672,6 +743,8 @@ int main(void)
 		cmocka_unit_test(plaintext_names_are_verbatim),
 		cmocka_unit_test(deterministic_names_need_no_iv_files),
 		cmocka_unit_test(paths_translate_both_ways),
+		cmocka_unit_test(names_that_form_a_ring_are_no_trap),
+		cmocka_unit_test(of_many_links_the_last_is_found),
 		cmocka_unit_test(create_without_excl_opens_what_is_there),
 	};
 

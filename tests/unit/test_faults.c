@@ -1,0 +1,222 @@
+/* test_faults.c - what a store that fails does to files: writes that stop midway, calls an old kernel lacks, attributes
+ * that cannot be had. The calls of libc are stood in for here, so nothing needs a broken disk. */
+#include "unit.h"
+
+#include "util/cleanup.h"
+#include "view_fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+enum { BLOCK = 4096, STORED = 4096 + 32, HEADER = 18 };
+
+/* Writes at or behind `wall` fail with ENOSPC once or for good; 0: none. */
+static off_t wall;
+static bool wall_stays;
+
+ssize_t pwrite(int fd, const void *buf, size_t n, off_t off)
+{
+	if (wall && off + (off_t)n > wall) {
+		if (off >= wall) {
+			if (!wall_stays)
+				wall = 0;
+			errno = ENOSPC;
+			return -1;
+		}
+		n = (size_t)(wall - off);
+	}
+	return syscall(SYS_pwrite64, fd, buf, n, off);
+}
+
+static bool no_attributes; /* statx of an open file fails */
+
+int statx(int dirfd, const char *restrict path, int flags, unsigned int mask, struct statx *restrict ret)
+{
+	if (no_attributes && !*path) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_statx, dirfd, path, flags, mask, ret);
+}
+
+/* As Linux before 5.8: AT_EMPTY_PATH is unknown. */
+int utimensat(int dirfd, const char *path, const struct timespec times[2], int flags)
+{
+	if (flags & ~AT_SYMLINK_NOFOLLOW) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_utimensat, dirfd, path, times, flags);
+}
+
+static void open_default(struct fixture *fx)
+{
+	struct volume_options vo = fx_options();
+
+	fx_open(fx, &vo, &(struct view_options){ .noprealloc = true });
+}
+
+static uint8_t old_byte(size_t i)
+{
+	return (uint8_t)(i % 251 + 1);
+}
+
+/* A file of n known bytes. */
+static struct view_file *known_file(struct fixture *fx, struct view_entry *e, size_t n)
+{
+	struct view_file *f = fx_create(fx, fx_root(fx), "f", e);
+	auto_free uint8_t *buf = malloc(n);
+
+	for (size_t i = 0; i < n; i++)
+		buf[i] = old_byte(i);
+	assert_int_equal(fx->ops->write(f, NULL, 0, buf, n), n);
+	return f;
+}
+
+static void expect_bytes(struct fixture *fx, struct view_file *f, size_t from, size_t to, int want)
+{
+	const uint8_t *data;
+
+	assert_int_equal(fx->ops->read(f, from, to - from, &data), to - from);
+	for (size_t i = from; i < to; i++)
+		assert_int_equal(data[i - from], want < 0 ? old_byte(i) : want);
+}
+
+static void a_write_that_stops_in_its_last_block_keeps_what_follows(void **state)
+{
+	static uint8_t buf[2 * BLOCK + 100];
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+	struct stat st;
+
+	(void)state;
+	open_default(&fx);
+	f = known_file(&fx, &e, 3 * BLOCK);
+	memset(buf, 0xEE, sizeof(buf));
+	wall = HEADER + 2 * STORED + 1000;
+	assert_int_equal(fx.ops->write(f, NULL, 0, buf, sizeof(buf)), 2 * BLOCK);
+	wall = 0;
+	expect_bytes(&fx, f, 0, 2 * BLOCK, 0xEE);
+	expect_bytes(&fx, f, 2 * BLOCK, 3 * BLOCK, -1);
+	assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
+	assert_int_equal(st.st_size, 3 * BLOCK);
+	fx.ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
+static void a_block_replaced_as_a_whole_is_finished(void **state)
+{
+	static uint8_t buf[3 * BLOCK];
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+
+	(void)state;
+	open_default(&fx);
+	f = known_file(&fx, &e, 4 * BLOCK);
+	memset(buf, 0xEE, sizeof(buf));
+	wall = HEADER + STORED + 1000;
+	assert_int_equal(fx.ops->write(f, NULL, 0, buf, sizeof(buf)), 2 * BLOCK);
+	wall = 0;
+	expect_bytes(&fx, f, 0, 2 * BLOCK, 0xEE);
+	expect_bytes(&fx, f, 2 * BLOCK, 4 * BLOCK, -1);
+	fx.ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
+static void a_hole_that_could_not_be_filled_is_a_hole_again(void **state)
+{
+	static uint8_t buf[3 * BLOCK];
+	struct stat size = { .st_size = 8 * BLOCK }, st;
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+
+	(void)state;
+	for (int skip = 0; skip < 2; skip++) { /* the block that tears is a later one, or the first */
+		open_default(&fx);
+		f = fx_create(&fx, fx_root(&fx), "f", &e);
+		assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &size, VIEW_SET_SIZE, &st), 0);
+		memset(buf, 0xEE, sizeof(buf));
+		wall = HEADER + STORED + 1000;
+		wall_stays = true;
+		if (skip)
+			assert_int_equal(fx.ops->write(f, NULL, BLOCK, buf, sizeof(buf)), -ENOSPC);
+		else
+			assert_int_equal(fx.ops->write(f, NULL, 0, buf, sizeof(buf)), BLOCK);
+		wall = 0;
+		wall_stays = false;
+		expect_bytes(&fx, f, 0, BLOCK, skip ? 0 : 0xEE);
+		expect_bytes(&fx, f, BLOCK, 8 * BLOCK, 0);
+		fx.ops->release(f);
+		fx_forget(&fx, &e);
+		fx_close(&fx);
+	}
+}
+
+static void a_truncate_that_could_not_look_has_failed(void **state)
+{
+	struct stat none = { .st_size = 0 }, st;
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+
+	(void)state;
+	open_default(&fx);
+	f = known_file(&fx, &e, 3 * BLOCK);
+	for (int i = 0; i < 2; i++) { /* whatever lies on the stack */
+		no_attributes = true;
+		assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &none, VIEW_SET_SIZE, &st), -EIO);
+		no_attributes = false;
+		expect_bytes(&fx, f, 0, 3 * BLOCK, -1);
+	}
+	fx.ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
+static void times_are_set_on_old_kernels(void **state)
+{
+	const struct stat want = { .st_atim = { 1111, 22 }, .st_mtim = { 3333, 44 } };
+	struct view_entry e[3];
+	struct view_file *f;
+	struct fixture fx;
+	struct stat st;
+
+	(void)state;
+	open_default(&fx);
+	f = fx_create(&fx, fx_root(&fx), "f", &e[0]);
+	fx.ops->release(f);
+	assert_int_equal(fx.ops->mkdir(fx.view, NULL, fx_root(&fx), "d", 0755, &e[1]), 0);
+	assert_int_equal(fx.ops->symlink(fx.view, NULL, fx_root(&fx), "l", "f", &e[2]), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(fx.ops->setattr(fx.view, NULL, e[i].node, NULL, &want, VIEW_SET_ATIME | VIEW_SET_MTIME,
+						 &st),
+				 0);
+		assert_int_equal(fx.ops->getattr(fx.view, e[i].node, NULL, &st), 0);
+		assert_int_equal(st.st_atim.tv_sec, 1111);
+		assert_int_equal(st.st_atim.tv_nsec, 22);
+		assert_int_equal(st.st_mtim.tv_sec, 3333);
+		assert_int_equal(st.st_mtim.tv_nsec, 44);
+		fx_forget(&fx, &e[i]);
+	}
+	fx_close(&fx);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST("a write that stops in its last block keeps what follows",
+		     a_write_that_stops_in_its_last_block_keeps_what_follows),
+		TEST("a block replaced as a whole is finished", a_block_replaced_as_a_whole_is_finished),
+		TEST("a truncate that could not look has failed", a_truncate_that_could_not_look_has_failed),
+		TEST("times are set on old kernels", times_are_set_on_old_kernels),
+		TEST("a hole that could not be filled is a hole again", a_hole_that_could_not_be_filled_is_a_hole_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
