@@ -1,0 +1,196 @@
+#!/bin/bash
+# 10-views.t - what a user does: batch scripts, steps on several nodes, shells, arrays, several stores.
+. "$(dirname "$0")/lib.sh"
+need_cluster
+stage
+start_cluster
+
+new_store a.crypt
+new_store b.crypt
+out=
+# --- the thin cut: one job, both nodes ------------------------------------------------------------------------------
+batch -N2 -n4 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+echo "view $CRYPT_STORE_VIEW"
+echo hello >/crypt/a/hello
+srun -N2 -n4 bash -c 'echo "task $SLURM_PROCID on $SLURMD_NODENAME" >/crypt/a/task.$SLURM_PROCID'
+ls /crypt/a | tr '\n' ' '
+echo
+srun -N1 -n1 -w cn2 bash -c 'echo "from cn2: $(cat /crypt/a/hello)"; echo two >/crypt/a/two'
+cat /crypt/a/two
+env | grep -c CRYPTSTORE_TICKET || :
+E
+is "the batch job completes" "$state" COMPLETED
+like "the view's path is in the job's environment" "$out" '^view /crypt/a$'
+like "tasks on both nodes write into one view" "$out" '^hello task\.0 task\.1 task\.2 task\.3 $'
+like "what node 1 wrote is read on node 2" "$out" '^from cn2: hello$'
+like "what node 2 wrote is read on node 1" "$out" '^two$'
+like "the ticket is not in the tasks' environment" "$out" '^0$'
+all_clean "after a batch job"
+ok "the store passes -fsck" store_ok a.crypt
+is "the Go gocryptfs reads what the job wrote" "$(in_store a.crypt cat hello two task.3 | tr '\n' ' ')" "hello two task 3 on cn2 "
+ok "no plaintext lies in the store or under the view" bash -c "! grep -rqa 'hello' '$ALICE/a.crypt'"
+
+
+# --- where Slurm itself opens files and directories -----------------------------------------------------------------
+batch --crypt-store=/home/alice/a.crypt "$KEY" -o /crypt/a/out.%j -D /crypt/a <<'E'
+#!/bin/bash
+echo "in $PWD"
+mkdir -p sub
+srun -o /crypt/a/step.out --chdir=/crypt/a/sub pwd
+E
+is "a job with its output and its directory in the view completes" "$state" COMPLETED
+is "its output is in the store" "$(in_store a.crypt cat "out.$job")" "in /crypt/a"
+is "so is the output of a step with a directory in the view" "$(in_store a.crypt cat step.out)" /crypt/a/sub
+all_clean "after output in the view"
+
+# --- paths as the submitting shell means them ------------------------------------------------------------------------
+batch '--crypt-store=$HOME/a.crypt:$HOME/a-view' "$KEY" <<'E'
+#!/bin/bash
+readlink ~/a-view
+cat ~/a-view/hello
+E
+like "\$HOME in an option means the user's home" "$out" '^hello$'
+like "a path of the user's own is a link to the view" "$out" '^/crypt/a$'
+not_ok "the link dangles outside the job" alice ls /home/alice/a-view/
+alice mkdir -p /home/alice/taken
+submit --crypt-store=/home/alice/a.crypt:/home/alice/taken "$KEY" <<'E'
+#!/bin/bash
+E
+like "an existing directory at that path is refused at submission" "$out" "taken"
+is "and nothing is queued" "$job" ""
+
+# --- several stores, read-only, exclusive ----------------------------------------------------------------------------
+batch --crypt-store=/home/alice/a.crypt,ro --crypt-store=/home/alice/b.crypt "$KEY" <<'E'
+#!/bin/bash
+echo "$CRYPT_STORE_VIEWS"
+cp /crypt/a/hello /crypt/b/copy && cat /crypt/b/copy
+echo x 2>&1 >/crypt/a/x || echo "a is read-only"
+mkdir /crypt/evil || echo "the views' directory is root's"
+E
+is "a job with two stores completes" "$state" COMPLETED
+like "both views are named" "$out" '^/crypt/a:/crypt/b$'
+like "data goes from one to the other" "$out" '^hello$'
+like "a store opened ro cannot be written" "$out" '^a is read-only$'
+like "nobody can write beside the views" "$out" "^the views' directory is root's"
+submit --crypt-store=/home/alice/a.crypt,exclusive "$KEY" <<'E'
+#!/bin/bash
+touch /home/alice/exclusive.up
+while [ ! -e /home/alice/exclusive.stop ]; do sleep 0.1; done
+echo done >/crypt/a/exclusive
+E
+first=$job
+wait_for 20 test -e "$ALICE/exclusive.up"
+batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+echo never
+E
+is "a store that is open exclusive cannot be opened again" "$state" FAILED
+like "and the job says why" "$out" "exclusive"
+unlike "its script did not run" "$out" "never"
+touch "$ALICE/exclusive.stop"
+wait_for 20 ended "$first"
+is "the exclusive job completes" "$(job_field "$first" JobState)" COMPLETED
+all_clean "after several stores"
+
+# --- steps without the option, shells ---------------------------------------------------------------------------------
+submit -N2 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+touch /home/alice/steps.up
+while [ ! -e /home/alice/steps.stop ]; do sleep 0.1; done
+E
+wait_for 20 test -e "$ALICE/steps.up"
+out=$(alice srun --jobid="$job" --overlap -N2 -n2 cat /crypt/a/hello 2>&1)
+is "a step from outside (srun --jobid --overlap) sees the view on both nodes" "$out" "hello
+hello"
+out=$(alice script -qec "srun --jobid=$job --overlap -n1 -N1 --pty cat /crypt/a/hello" /dev/null 2>&1 | tr -d '\r')
+like "so does a shell on a terminal (--pty)" "$out" '^hello$'
+out=$(alice "$LIBEXEC/cryptstore" enter "$job" cat /crypt/a/hello 2>&1 </dev/null)
+like "cryptstore enter brings a command into the view" "$out" 'hello'
+out=$(alice srun --jobid="$job" --overlap -N1 -n1 "$LIBEXEC/cryptstore" status 2>&1)
+like "cryptstore status inside the job names the view" "$out" '/crypt/a'
+out=$(on cn1 "$LIBEXEC/cryptstore" status 2>&1)
+like "and for root on the node" "$out" "$job"
+not_ok "the same user outside the job does not see it" on cn1 setpriv --reuid 61001 --regid 61001 --clear-groups ls /crypt/a
+# shellcheck disable=SC2016
+out=$(on cn1 bash -c 'd=$(pgrep -n gocryptfs); tr "\0" "\n" </proc/$d/status >/dev/null; grep -E "^(Uid|CoreDump)" /proc/$d/status; setpriv --reuid 61001 --regid 61001 --clear-groups ls /proc/$d/fd 2>&1 | head -n1; cat /proc/$d/cgroup | grep memory; cat /sys/fs/cgroup/memory/cryptstore/job_*/memory.limit_in_bytes 2>/dev/null')
+like "the daemon runs as the user" "$out" '^Uid:[[:space:]]+61001[[:space:]]+61001'
+like "and cannot be looked into, not even by the user" "$out" 'Permission denied'
+like "in a control group of its own" "$out" "cryptstore[/-]job_$job"
+touch "$ALICE/steps.stop"
+wait_for 20 ended "$job"
+all_clean "after steps from outside"
+
+out=$(alice salloc -N2 --crypt-store=/home/alice/a.crypt "$KEY" bash -c 'srun -N1 -n1 -w cn1 bash -c "echo salloc >/crypt/a/salloc"; srun -N2 -n2 cat /crypt/a/salloc' 2>/dev/null)
+is "salloc with several steps" "$out" "salloc
+salloc"
+out=$(alice srun -N2 -n2 --crypt-store=/home/alice/a.crypt "$KEY" cat /crypt/a/salloc 2>/dev/null)
+is "srun without a job around it" "$out" "salloc
+salloc"
+all_clean "after salloc and srun"
+
+# --- arrays, requeue, dependencies, heterogeneous jobs -----------------------------------------------------------------
+submit --array=1-3 -o /home/alice/array.%a --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+echo "task $SLURM_ARRAY_TASK_ID" >/crypt/a/array.$SLURM_ARRAY_TASK_ID
+E
+array_ended() { [ -z "$(alice squeue -h -j "$1" 2>/dev/null)" ]; }
+wait_for 60 array_ended "$job"
+is "every task of a job array writes into the view" "$(in_store a.crypt cat array.1 array.2 array.3 | tr '\n' ' ')" "task 1 task 2 task 3 "
+all_clean "after an array"
+
+submit --requeue --open-mode=append --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+echo "start ${SLURM_RESTART_COUNT:-0}" >>/crypt/a/requeue
+touch /home/alice/requeue.up.${SLURM_RESTART_COUNT:-0}
+[ "${SLURM_RESTART_COUNT:-0}" != 0 ] || sleep 60
+E
+wait_for 20 test -e "$ALICE/requeue.up.0"
+alice scontrol requeue "$job"
+# a requeued job waits some time before it starts again; that is Slurm's and not to be waited for
+wait_for 30 bash -c "[ \"\$('$CL' run -u root squeue -h -j $job -o %T)\" = PENDING ]"
+on login scontrol update job "$job" StartTime=now
+wait_for 180 ended "$job"
+is "a requeued job opens its store again" "$(in_store a.crypt cat requeue | tr '\n' ' ')" "start 0 start 1 "
+all_clean "after a requeue"
+
+submit -o /home/alice/out.%j --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+echo first >/crypt/a/dep
+E
+batch --dependency=afterok:"$job" --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+cat /crypt/a/dep
+E
+is "a job that waited for another sees its data" "$out" first
+
+cat >"$ALICE/het.sh" <<'E'
+#!/bin/bash
+srun --het-group=0,1 bash -c 'echo "$SLURMD_NODENAME" >/crypt/a/het.$SLURMD_NODENAME'
+cat /crypt/a/het.cn1 /crypt/a/het.cn2
+E
+job=$(alice sbatch --parsable -o /home/alice/out.%j -N1 -w cn1 --crypt-store=/home/alice/a.crypt "$KEY" : -N1 -w cn2 /home/alice/het.sh 2>"$T/het.err")
+wait_for 60 ended "$job"
+is "every component of a heterogeneous job has the view" "$(cat "$ALICE/out.$job" 2>&1)" "cn1
+cn2"
+all_clean "after a heterogeneous job"
+
+# --- a job inside a job, and a container inside the job ------------------------------------------------------------------
+batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+sbatch -o /home/alice/inner.out --wrap 'ls /crypt/a 2>&1; env | grep -c CRYPT_STORE'
+E
+like "sbatch inside a job is a job of its own and asks for nothing" "$out" "Submitted batch job"
+inner=$(sed -n 's/^Submitted batch job //p' <<<"$out")
+wait_for 30 ended "$inner"
+unlike "and that job has no view" "$(cat "$ALICE/inner.out")" "hello"
+batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+unshare -Urm bash -c 'mkdir -p /tmp/inner.$$; mount --rbind /crypt /tmp/inner.$$; cat /tmp/inner.$$/a/hello; umount -l /tmp/inner.$$; rmdir /tmp/inner.$$'
+E
+like "a container that binds /crypt in a namespace of its own sees the view" "$out" '^hello$'
+all_clean "after jobs inside jobs"
+
+ok "at the end the store passes -fsck" store_ok a.crypt
+ok "and so does the other" store_ok b.crypt
+done_testing

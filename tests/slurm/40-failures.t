@@ -1,0 +1,245 @@
+#!/bin/bash
+# 40-failures.t - whatever fails, the user is told, the job fails or is not queued, and the node stays in service.
+. "$(dirname "$0")/lib.sh"
+need_cluster
+stage
+start_cluster
+new_store a.crypt
+new_store under.crypt
+table=
+row() { table="$table
+$(printf '%-40s %-12s %s' "$1" "$2" "$3")"; }
+
+# refused TITLE REGEX OPTIONS...: not queued, with the message.
+refused()
+{
+	local title=$1 want=$2
+	shift 2
+	submit "$@" <<'E'
+#!/bin/bash
+E
+	is "$title: nothing is queued" "$job" ""
+	like "$title: the message" "$out" "$want"
+	row "$title" "not queued" "$(grep -m1 -E "$want" <<<"$out")"
+}
+# fails TITLE REGEX OPTIONS...: the job fails with the message, the script does not run, the node stays idle.
+fails()
+{
+	local title=$1 want=$2
+	shift 2
+	batch "$@" <<'E'
+#!/bin/bash
+echo "the script ran"
+E
+	is "$title: the job fails" "$state" FAILED
+	like "$title: its output says why" "$out" "$want"
+	unlike "$title: its script did not run" "$out" "the script ran"
+	ok "$title: no node is drained" "$CL" wait
+	row "$title" "$state" "$(grep -m1 -E "$want" <<<"$out" | sed 's/^slurmstepd-[^:]*: error: //')"
+}
+S=--crypt-store=/home/alice/a.crypt
+
+# --- at submission ----------------------------------------------------------------------------------------------------
+echo wrong >"$ALICE/.wrong"
+chown 61001 "$ALICE/.wrong"
+refused "wrong password" "[Pp]assword" "$S" --crypt-store-key=passfile:/home/alice/.wrong
+refused "missing store" "/home/alice/none.crypt" --crypt-store=/home/alice/none.crypt "$KEY"
+alice mkdir -p /home/alice/plain
+refused "not a store" "gocryptfs.conf|not a .*store" --crypt-store=/home/alice/plain "$KEY"
+refused "no terminal and no key source" "passfile|terminal" "$S"
+on login install -d -o 61001 /var/tmp/x.crypt
+alice "$LIBEXEC/gocryptfs" -q -init -scryptn 10 -passfile /home/alice/.pw /var/tmp/x.crypt
+refused "a store that is not allowed" "stores.allow|policy" --crypt-store=/var/tmp/x.crypt "$KEY"
+write_policy 's/deny: \[\]/deny: [\/home\/alice]/'
+refused "policy: stores.deny" "deny|policy" "$S" "$KEY"
+write_policy 's/groups: \[\]/groups: [root]/'
+refused "policy: users.groups" "group" "$S" "$KEY"
+write_policy 's/exclusive: true/exclusive: false/'
+refused "policy: mount.exclusive" "exclusive" "$S,exclusive" "$KEY"
+write_policy
+echo "unknown_key: 1" >>"$CONF/policy.yaml"
+refused "policy with an unknown key" "unknown_key|policy" "$S" "$KEY"
+write_policy
+chmod 666 "$CONF/policy.yaml"
+refused "policy writable by everybody" "policy.yaml" "$S" "$KEY"
+write_policy
+mv "$CONF/site.pub" "$CONF/site.pub.away"
+refused "no site key" "site.pub" "$S" "$KEY"
+mv "$CONF/site.pub.away" "$CONF/site.pub"
+
+# --- on the node ------------------------------------------------------------------------------------------------------
+alice "$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --lifetime 1h --key=passfile:/home/alice/.pw /home/alice/a.crypt >"$T/t" 2>"$T/t.err" ||
+	diag "$(cat "$T/t.err")"
+install -o 61001 -m 600 "$T/t" "$ALICE/ticket"
+batch "$S" --crypt-store-key=ticket:/home/alice/ticket <<'E'
+#!/bin/bash
+touch /crypt/a/by-ticket && echo opened
+E
+is "a job with a ticket made in advance opens its store" "$out" opened
+
+# pending TITLE REGEX COMMAND: submit a job that waits, change the world, let it start.
+pending()
+{
+	local title=$1 want=$2
+	shift 2
+	submit --hold "$S" "$KEY" <<'E'
+#!/bin/bash
+echo "the script ran"
+E
+	"$@" || diag "could not prepare: $title"
+	on login scontrol release "$job"
+	wait_for 60 ended "$job"
+	out=$(cat "$ALICE/out.$job")
+	is "$title: the job fails" "$(job_field "$job" JobState)" FAILED
+	like "$title: its output says why" "$out" "$want"
+	unlike "$title: its script did not run" "$out" "the script ran"
+	ok "$title: no node is drained" "$CL" wait
+	row "$title" FAILED "$(grep -m1 -E "$want" <<<"$out" | sed 's/^slurmstepd-[^:]*: error: //')"
+}
+ticket_of() { on login cat "$CL_BASE"/state/hash.*/job."$1"/environment | tr '\0' '\n' | sed -n 's/^SPANK_CRYPTSTORE_TICKET=//p;s/^SLURM_SPANK_CRYPTSTORE_TICKET=//p' | head -n 1; }
+revoke_ticket()
+{
+	local id
+	ticket_of "$job" >"$T/held"
+	id=$("$STAGE$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --show "$T/held" 2>&1 | grep -oE '[0-9a-f]{32}' | head -n 1)
+	write_policy "s/revoked: \[\]/revoked: [$id]/"
+}
+revoke_user() { write_policy "s/revoked_users: \[\]/revoked_users: [{user: alice, before: 2099-01-01T00:00:00Z}]/"; }
+pending "revoked ticket" "revoked" revoke_ticket
+pending "every ticket of the user revoked" "revoked" revoke_user
+write_policy
+deny_now() { write_policy 's/deny: \[\]/deny: [\/home\/alice]/'; }
+pending "policy changed while the job waited" "deny|policy" deny_now
+write_policy
+foreign_key() { rm -f "$CONF/site.key" "$CONF/site.pub"; "$STAGE$LIBEXEC/cryptstore" site-key new --sysconfdir="$CONF"; }
+pending "the site's key replaced" "key" foreign_key
+gone_store() { mv "$ALICE/a.crypt" "$ALICE/a.moved"; }
+pending "the store moved away while the job waited" "/home/alice/a.crypt" gone_store
+mv "$ALICE/a.moved" "$ALICE/a.crypt"
+short_life() { write_policy "s/max_lifetime: 30d/max_lifetime: 1h/;s/default_lifetime: 7d/default_lifetime: 1h/"; }
+pending "ticket that lives longer than now allowed" "allows 1h" short_life
+write_policy
+
+# a rotated key still opens what was sealed before
+submit --hold "$S" "$KEY" <<'E'
+#!/bin/bash
+echo opened
+E
+"$STAGE$LIBEXEC/cryptstore" site-key rotate --sysconfdir="$CONF" >"$T/rotate" 2>&1 || diag "$(cat "$T/rotate")"
+on login scontrol release "$job"
+wait_for 60 ended "$job"
+is "after site-key rotate a waiting job still opens its store" "$(cat "$ALICE/out.$job")" opened
+
+# expired: a ticket with a short life, shown to the node when it is over
+alice "$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --lifetime 1s --key=passfile:/home/alice/.pw /home/alice/a.crypt >"$T/short" 2>&1
+is "a ticket of one second is made" "$(grep -c '^cryptstore1' "$T/short")" 1
+write_policy 's/clock_skew: 5m/clock_skew: 1s/'
+expired()
+{
+	tail -n 1 "$T/short" | tr -d '\n' | on cn2 "$LIBEXEC/cryptstore-node" prolog --job=999998 --uid=61001 --sysconfdir="$CONF"
+	out=$(on cn2 cat /run/cryptstore/pin/999998/fail 2>/dev/null)
+	on cn2 "$LIBEXEC/cryptstore-node" epilog --job=999998 --uid=61001 --sysconfdir="$CONF"
+	grep -qE 'expired|ran out|was good until' <<<"$out"
+}
+ok "an expired ticket is refused by the node" wait_for 10 expired
+diag "$out"
+row "expired ticket" "FAILED" "$out"
+write_policy
+damaged() # NAME WANTED: text on standard input
+{
+	on cn2 "$LIBEXEC/cryptstore-node" prolog --job=999997 --uid=61001 --sysconfdir="$CONF"
+	out=$(on cn2 cat /run/cryptstore/pin/999997/fail 2>/dev/null)
+	on cn2 "$LIBEXEC/cryptstore-node" epilog --job=999997 --uid=61001 --sysconfdir="$CONF"
+	like "a ticket that is $1 is refused" "$out" "$2"
+	row "$1 ticket" "FAILED" "$out"
+}
+t=$(grep -m1 -oE 'cryptstore1\.[A-Za-z0-9_-]+' "$T/t")
+damaged "cut short" . <<<"${t:0:200}"
+mid=${t:300:1}
+[ "$mid" = A ] && mid=B || mid=A
+damaged "altered" . <<<"${t:0:300}$mid${t:301}"
+damaged "no ticket at all" . <<<"hello"
+
+# --- the node's own installation ------------------------------------------------------------------------------------------
+hide_helper() { on cn1 mount -t tmpfs -o mode=755 tmpfs "$LIBEXEC"; }
+hide_helper
+fails "helper missing on the node" "did not open|helper" -w cn1 "$S" "$KEY"
+on cn1 umount "$LIBEXEC"
+cp "$STAGE$LIBEXEC/cryptstore-node" "$CL_BASE/helper"
+chown 61001 "$CL_BASE/helper"
+on cn1 mount --bind "$CL_BASE/helper" "$LIBEXEC/cryptstore-node"
+fails "helper not owned by root" "did not open|helper" -w cn1 "$S" "$KEY"
+on cn1 umount "$LIBEXEC/cryptstore-node"
+cp "$GCF" "$CL_BASE/daemon"
+chmod 777 "$CL_BASE/daemon"
+on cn1 mount --bind "$CL_BASE/daemon" "$LIBEXEC/gocryptfs"
+fails "gocryptfs writable by others" "gocryptfs" -w cn1 "$S" "$KEY"
+on cn1 umount "$LIBEXEC/gocryptfs"
+on cn1 bash -c 'mount -o remount,size=256k /run; dd if=/dev/zero of=/run/filler bs=4k 2>/dev/null; true'
+fails "/run full" "did not open" -w cn1 "$S" "$KEY"
+on cn1 bash -c 'rm -f /run/filler; mount -o remount,size=50% /run'
+chmod 644 "$CONF/site.key"
+fails "the node's private key readable by others" "site.key" -w cn1 "$S" "$KEY"
+chmod 400 "$CONF/site.key"
+all_clean "after failures of the installation"
+
+# --- the store's own file system hangs -------------------------------------------------------------------------------------
+# A FUSE file system of root's stands for Lustre or NFS; stopping its daemon stands for a server that does not answer.
+under() { on "$1" bash -c "mkdir -p /home/alice/under; $LIBEXEC/gocryptfs -q -sharedstorage -allow_other -nonempty -passfile /home/alice/.pw /home/alice/under.crypt /home/alice/under"; }
+under login
+under cn1
+alice mkdir /home/alice/under/h.crypt || { chmod 777 "$ALICE/under" 2>/dev/null; on login chmod 777 /home/alice/under; alice mkdir /home/alice/under/h.crypt; }
+alice "$LIBEXEC/gocryptfs" -q -init -scryptn 10 -passfile /home/alice/.pw /home/alice/under/h.crypt
+server() { on cn1 pkill "-$1" -f 'gocryptfs .*under.crypt'; }
+H=--crypt-store=/home/alice/under/h.crypt
+batch -w cn1 "$H" "$KEY" <<'E'
+#!/bin/bash
+touch /crypt/h/first && echo opened
+E
+is "a store on the other file system opens" "$out" opened
+server STOP
+fails "backing file system hangs in the prolog" "did not open within" -w cn1 "$H" "$KEY"
+server CONT
+all_clean "after a hang in the prolog"
+
+submit -w cn1 "$H" "$KEY" <<'E'
+#!/bin/bash
+exec 9>/crypt/h/open
+echo before >&9
+touch /home/alice/hang.up
+sleep 300
+E
+wait_for 30 test -e "$ALICE/hang.up"
+server STOP
+alice scancel "$job"
+begin=$SECONDS
+wait_for 60 ended "$job"
+is "backing file system hangs in the epilog: the job ends" "$(job_field "$job" JobState)" CANCELLED
+ok "backing file system hangs in the epilog: the node is back in service" "$CL" wait
+row "backing file system hangs in the epilog" CANCELLED "node idle after $((SECONDS - begin)) s"
+server CONT
+gone_daemon() { ! on cn1 pgrep -u 61001 -x gocryptfs; }
+wait_for 20 gone_daemon
+batch -w cn1 "$S" "$KEY" <<'E'
+#!/bin/bash
+echo next
+E
+is "the next job on the node works" "$out" next
+all_clean "after a hang in the epilog and the next job"
+
+# --- the cluster has job_container/tmpfs ---------------------------------------------------------------------------------------
+on cn1 umount /home/alice/under
+on login umount /home/alice/under
+export CL_CONTAINER=job_container/tmpfs
+start_cluster
+new_store a.crypt
+refused "job_container/tmpfs" "job_container/tmpfs" "$S" "$KEY"
+batch <<'E'
+#!/bin/bash
+echo plain
+E
+is "other jobs run there as ever" "$out" plain
+
+diag "What goes wrong, and what the user sees (measured by this suite)"
+diag "$table"
+done_testing
