@@ -179,6 +179,7 @@ static void block_signals(sigset_t *ret_set)
 	(void)sigaddset(ret_set, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN); /* ulimit -f: EFBIG for who writes too much, not the end of the mount */
 }
 
 static int start(struct loop *l, session_ready_fn ready, void *arg)

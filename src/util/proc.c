@@ -115,6 +115,8 @@ int proc_become(const struct proc_identity *id)
 	}
 	/* The user id last: without it the other two are not allowed any more. */
 	r = set_groups(id->n_groups, id->groups);
+	if (r != 0)
+		before.n_groups = -1; /* nothing to undo */
 	if (r == 0)
 		r = set_egid(id->gid);
 	if (r == 0)

@@ -70,7 +70,8 @@ int spot_get(struct view *v, struct view_node *node, unsigned int nth, struct sp
 	if (node == &v->root)
 		return nth ? -ENOENT : dir_get(v, node, false, &ret->dir);
 	pthread_mutex_lock(&v->lock);
-	/* Not removed, but of many hard links only the latest are known: the kernel shall look it up again. */
+	/* Not removed, but of many hard links only the latest are known: the kernel shall look it up again.
+	 */
 	forgotten = !node->names && node->hashed && nth == 0;
 	for (struct node_name *n = node->names; n; n = n->next)
 		if (nth-- == 0) {

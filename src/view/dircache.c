@@ -167,7 +167,8 @@ static int nearest(struct view *v, struct view_node *node, struct dirfd **ret_up
 		if (!node->names)
 			return -ENOENT; /* removed through us */
 		if (depth++ > v->n_nodes)
-			return -ESTALE; /* moved elsewhere into what was below it: the names we know form a ring */
+			return -ESTALE; /* moved elsewhere into what was below it: the names we know form a
+					   ring */
 		child = node;
 		node = node->names->parent;
 	}

@@ -76,10 +76,11 @@ enum { CREATE_TRIES = 100 };
 /* Make the backing file, as the caller where owners are kept. */
 static int make(struct view *v, const struct view_caller *who, const struct at *at, mode_t mode)
 {
-	bool switched = as_caller(v, who);
+	int switched = as_caller(v, who);
 	mode_t mask = mask_take(v, who, &mode);
-	int fd = fd_openat(at->dir.fd, at->cn.name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY,
-			   mode & 07777);
+	int fd = switched < 0 ? switched
+			      : fd_openat(at->dir.fd, at->cn.name,
+					  O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_NOCTTY, mode & 07777);
 
 	mask_give(mask);
 	as_daemon(switched);
@@ -146,6 +147,9 @@ int fwd_create(struct view *v, const struct view_caller *who, struct view_node *
 		r = create_new(v, who, parent, name, flags, mode, ret, ret_file);
 		if (r != -EEXIST || (flags & O_EXCL))
 			return r;
+		/* May somebody else open it? The kernel can tell: it looks again after this. */
+		if (who && who->pid != 0 && who->uid != geteuid())
+			return -ESTALE;
 		r = open_existing(v, parent, name, flags, ret, ret_file);
 		if (r != -ENOENT && r != -ESTALE)
 			return r;

@@ -67,8 +67,8 @@ static int put_in_place(int dirfd, const char *tmp, const char *name)
 }
 
 /* mkdir(2) with `more` rights for the owner. *mode loses what the caller's umask takes from the owner. */
-static int make_plain(struct view *v, const struct view_caller *who, int dirfd, const char *name, mode_t *mode,
-		      mode_t more)
+static int make_plain(struct view *v, const struct view_caller *who, int dirfd, const char *name,
+		      mode_t *mode, mode_t more)
 {
 	struct view_caller lenient = who ? *who : (struct view_caller){ 0 };
 	mode_t wanted, mask;
@@ -86,7 +86,8 @@ static int make_plain(struct view *v, const struct view_caller *who, int dirfd, 
 
 /* Attributes are taken before it appears: another node may remove it at once, and it was made all the same.
  */
-static int make_with_iv(const struct view_caller *who, const struct at *at, mode_t mode, struct stat *ret_st, struct node_id *ret_id)
+static int make_with_iv(const struct view_caller *who, const struct at *at, mode_t mode, struct stat *ret_st,
+			struct node_id *ret_id)
 {
 	uint8_t iv[NAME_IV_LEN];
 	char tmp[TMP_NAME];
@@ -126,8 +127,7 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 	struct node_id id;
 	struct stat st;
 	struct at at;
-	bool switched;
-	int named, r = at_get(v, parent, name, &at);
+	int switched, named, r = at_get(v, parent, name, &at);
 
 	if (r < 0)
 		return r;
@@ -135,7 +135,9 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 	r = named < 0 ? named : 0;
 	if (r == 0) {
 		switched = as_caller(v, who);
-		if (v->use_iv)
+		if (switched < 0)
+			r = switched;
+		else if (v->use_iv)
 			r = make_with_iv(who, &at, mode, &st, &id);
 		else
 			r = make_plain(v, who, at.dir.fd, at.cn.name, &mode, 0);

@@ -12,24 +12,27 @@
 
 enum { MASK_NONE = 01000 }; /* no umask */
 
-bool as_caller(struct view *v, const struct view_caller *who)
+int as_caller(struct view *v, const struct view_caller *who)
 {
 	struct proc_identity id;
+	int r;
 
 	if (!v->opt.preserve_owner || !who || who->pid == 0 ||
 	    (who->uid == geteuid() && who->gid == getegid()))
-		return false;
+		return 0;
 	proc_identity_of(&id, who->uid, who->gid, who->pid);
-	return proc_become(&id) == 0;
+	r = proc_become(&id);
+	return r < 0 ? r : 1;
 }
 
-void as_daemon(bool switched)
+void as_daemon(int switched)
 {
-	if (switched)
+	if (switched > 0)
 		proc_unbecome();
 }
 
-/* The umask is one for all threads of a process, but for one that has asked for its own (unshare(2), CLONE_FS). */
+/* The umask is one for all threads of a process, but for one that has asked for its own (unshare(2),
+ * CLONE_FS). */
 static bool own_umask(void)
 {
 	static _Thread_local enum { UNKNOWN, OWN, COMMON } state;
@@ -64,8 +67,7 @@ static int make_entry(struct view *v, const struct view_caller *who, struct view
 	struct node_id id;
 	struct stat st;
 	struct at at;
-	bool switched;
-	int named, r = at_get(v, parent, name, &at);
+	int switched, named, r = at_get(v, parent, name, &at);
 
 	if (r < 0)
 		return r;
@@ -73,7 +75,7 @@ static int make_entry(struct view *v, const struct view_caller *who, struct view
 	r = named < 0 ? named : 0;
 	if (r == 0) {
 		switched = as_caller(v, who);
-		r = make(&at, arg);
+		r = switched < 0 ? switched : make(&at, arg);
 		as_daemon(switched);
 	}
 	if (r < 0 && named == 1)

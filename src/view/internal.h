@@ -157,8 +157,8 @@ void node_drop_name(struct view *v, const struct node_id *id, bool last, struct 
 /* The object id was renamed. */
 void node_move_name(struct view *v, const struct node_id *id, struct view_node *parent, const char *cname,
 		    struct view_node *new_parent, const char *new_cname);
-/* The object now at this id is a directory with this IV: a known one with another IV was removed elsewhere and
- * its number used again; it is not to be found any more. */
+/* The object now at this id is a directory with this IV: a known one with another IV was removed elsewhere
+ * and its number used again; it is not to be found any more. */
 void node_check_iv(struct view *v, const struct node_id *id, const uint8_t iv[static NAME_IV_LEN]);
 void node_table_done(struct view *v);
 
@@ -256,13 +256,13 @@ void lock_app_done(struct openfile *of);
 /* --- identity
  * -------------------------------------------------------------------------------------------------------- */
 
-/* Act as the caller for making things (root with -allow_other); returns true if as_daemon must be called
- * after. */
-bool as_caller(struct view *v, const struct view_caller *who);
-void as_daemon(bool switched);
-/* -acl: the caller's umask counts unless the directory has a default ACL, which only the backing file system can tell.
- * So it becomes this thread's umask around the making (or is taken off *mode where threads cannot have their own). The
- * result is for mask_give. */
+/* Act as the caller for making things (root with -allow_other). 1, 0 if that is who we are, or negative
+ * errno: then nothing may be made. as_daemon takes the result, whatever it is. */
+int as_caller(struct view *v, const struct view_caller *who);
+void as_daemon(int switched);
+/* -acl: the caller's umask counts unless the directory has a default ACL, which only the backing file system
+ * can tell. So it becomes this thread's umask around the making (or is taken off *mode where threads cannot
+ * have their own). The result is for mask_give. */
 mode_t mask_take(struct view *v, const struct view_caller *who, mode_t *mode);
 void mask_give(mode_t before);
 

@@ -105,8 +105,7 @@ int fwd_setxattr(struct view *v, const struct view_caller *who, struct view_node
 	char stored[STORED_NAME];
 	struct call c = { .name = stored, .size = n, .flags = flags };
 	auto_free uint8_t *sealed = NULL;
-	bool switched;
-	int r;
+	int switched, r;
 
 	if (v->opt.noxattr)
 		return -EOPNOTSUPP;
@@ -116,7 +115,7 @@ int fwd_setxattr(struct view *v, const struct view_caller *who, struct view_node
 	if (name_is_acl(name)) {
 		c.buf = (void *)(uintptr_t)value;
 		switched = as_caller(v, who); /* the kernel clears setgid for callers outside the group */
-		r = (int)call_on(v, node, do_set, &c);
+		r = switched < 0 ? switched : (int)call_on(v, node, do_set, &c);
 		as_daemon(switched);
 		return r;
 	}
@@ -236,16 +235,15 @@ int fwd_removexattr(struct view *v, const struct view_caller *who, struct view_n
 {
 	char stored[STORED_NAME];
 	struct call c = { .name = stored };
-	bool switched;
-	int r;
+	int switched, r;
 
 	if (v->opt.noxattr)
 		return -EOPNOTSUPP;
 	r = name_encrypt_xattr(&v->vol->names, name, stored, sizeof(stored));
 	if (r < 0)
 		return r;
-	switched = name_is_acl(name) && as_caller(v, who);
-	r = (int)call_on(v, node, do_remove, &c);
+	switched = name_is_acl(name) ? as_caller(v, who) : 0;
+	r = switched < 0 ? switched : (int)call_on(v, node, do_remove, &c);
 	as_daemon(switched);
 	return r;
 }

@@ -1,13 +1,15 @@
-/* test_faults.c - what a store that fails does to files: writes that stop midway, calls an old kernel lacks, attributes
- * that cannot be had. The calls of libc are stood in for here, so nothing needs a broken disk. */
+/* test_faults.c - what a store that fails does to files: writes that stop midway, calls an old kernel lacks,
+ * attributes that cannot be had. The calls of libc are stood in for here, so nothing needs a broken disk. */
 #include "unit.h"
 
 #include "util/cleanup.h"
 #include "view_fixture.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 enum { BLOCK = 4096, STORED = 4096 + 32, HEADER = 18 };
 
@@ -194,8 +196,8 @@ static void times_are_set_on_old_kernels(void **state)
 	assert_int_equal(fx.ops->mkdir(fx.view, NULL, fx_root(&fx), "d", 0755, &e[1]), 0);
 	assert_int_equal(fx.ops->symlink(fx.view, NULL, fx_root(&fx), "l", "f", &e[2]), 0);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(fx.ops->setattr(fx.view, NULL, e[i].node, NULL, &want, VIEW_SET_ATIME | VIEW_SET_MTIME,
-						 &st),
+		assert_int_equal(fx.ops->setattr(fx.view, NULL, e[i].node, NULL, &want,
+						 VIEW_SET_ATIME | VIEW_SET_MTIME, &st),
 				 0);
 		assert_int_equal(fx.ops->getattr(fx.view, e[i].node, NULL, &st), 0);
 		assert_int_equal(st.st_atim.tv_sec, 1111);
@@ -207,6 +209,74 @@ static void times_are_set_on_old_kernels(void **state)
 	fx_close(&fx);
 }
 
+/* In a child of ours: a daemon of root that may not change its user id or groups (a container, say) makes
+ * things for a user. Exits with 0 if it refuses. */
+static _Noreturn void make_without_rights(struct fixture *fx, unsigned int lost)
+{
+	const struct view_caller who = { .uid = 12345, .gid = 12345, .pid = getpid() };
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+	struct view_entry e;
+	struct view_file *f;
+	bool ok = syscall(SYS_capget, &head, caps) == 0;
+
+	caps[0].effective &= ~lost;
+	caps[0].permitted &= ~lost;
+	ok = ok && syscall(SYS_capset, &head, caps) == 0;
+	ok = ok && fx->ops->mkdir(fx->view, &who, fx_root(fx), "d", 0755, &e) == -EPERM;
+	ok = ok && fx->ops->symlink(fx->view, &who, fx_root(fx), "l", "x", &e) == -EPERM;
+	ok =
+	    ok && fx->ops->create(fx->view, &who, fx_root(fx), "f", O_RDWR | O_CREAT, 0644, &e, &f) == -EPERM;
+	ok = ok && fx->ops->lookup(fx->view, fx_root(fx), "f", &e) == -ENOENT;
+	_exit(ok && geteuid() == 0 && getegid() == 0 ? 0 : 1);
+}
+
+static void nothing_is_made_in_the_name_of_another(void **state)
+{
+	static const unsigned int lost[] = { 1U << CAP_SETUID, 1U << CAP_SETGID };
+	struct volume_options vo = fx_options();
+	struct fixture fx;
+	int status;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	fx_open(&fx, &vo, &(struct view_options){ .preserve_owner = true });
+	assert_int_equal(fchmod(fx.dirfd, 0777), 0);
+	for (size_t i = 0; i < 2; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			make_without_rights(&fx, lost[i]);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	fx_close(&fx);
+}
+
+static void the_file_of_another_is_not_opened_by_create(void **state)
+{
+	const struct view_caller other = { .uid = 12345, .gid = 12345, .pid = getpid() };
+	const struct view_caller us = { .uid = geteuid(), .gid = getegid(), .pid = getpid() };
+	struct view_entry e, again;
+	struct view_file *f, *g;
+	struct fixture fx;
+
+	(void)state;
+	open_default(&fx);
+	f = known_file(&fx, &e, 5);
+	/* The kernel looks the name up again then, and checks rights. */
+	assert_int_equal(
+	    fx.ops->create(fx.view, &other, fx_root(&fx), "f", O_RDWR | O_CREAT, 0644, &again, &g), -ESTALE);
+	assert_int_equal(fx.ops->create(fx.view, &us, fx_root(&fx), "f", O_RDWR | O_CREAT, 0644, &again, &g),
+			 0);
+	fx.ops->release(g);
+	fx.ops->release(f);
+	fx_forget(&fx, &again);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -215,7 +285,11 @@ int main(void)
 		TEST("a block replaced as a whole is finished", a_block_replaced_as_a_whole_is_finished),
 		TEST("a truncate that could not look has failed", a_truncate_that_could_not_look_has_failed),
 		TEST("times are set on old kernels", times_are_set_on_old_kernels),
-		TEST("a hole that could not be filled is a hole again", a_hole_that_could_not_be_filled_is_a_hole_again),
+		TEST("nothing is made in the name of another", nothing_is_made_in_the_name_of_another),
+		TEST("the file of another is not opened by create",
+		     the_file_of_another_is_not_opened_by_create),
+		TEST("a hole that could not be filled is a hole again",
+		     a_hole_that_could_not_be_filled_is_a_hole_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
