@@ -189,6 +189,7 @@ static int check_empty(int fd, bool *ret_iv)
 	struct dirent *e;
 	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	auto_dir DIR *d = copy < 0 ? NULL : fdopendir(copy);
+	bool leftovers = false;
 
 	*ret_iv = false;
 	if (!d) {
@@ -205,11 +206,17 @@ static int check_empty(int fd, bool *ret_iv)
 		if (strcmp(e->d_name, NAME_DIRIV) == 0)
 			*ret_iv = true;
 		else if (is_leftover(e->d_name))
-			sweep_leftover(fd, e->d_name);
+			leftovers = true;
 		else
-			return -ENOTEMPTY;
+			return -ENOTEMPTY; /* it stays, and so does what another node may be making in it */
 	}
-	return errno ? -errno : 0;
+	if (errno)
+		return -errno;
+	rewinddir(d);
+	while (leftovers && (e = readdir(d)))
+		if (is_leftover(e->d_name))
+			sweep_leftover(fd, e->d_name);
+	return 0;
 }
 
 /* Open for reading; a directory without rights for us as its owner gets them for the moment it still has to

@@ -668,6 +668,35 @@ static void names_that_form_a_ring_are_no_trap(void **state)
 	fx_close(&fx);
 }
 
+static void a_refused_rmdir_disturbs_nobody(void **state)
+{
+	struct fixture fx;
+	struct view_entry d, e;
+	char dir[4096], path[5000];
+
+	(void)state;
+	open_default(&fx);
+	d = mkdir_in(&fx, fx_root(&fx), "d");
+	strcpy(dir, fx_stored(&fx, "d"));
+	/* Directories other nodes are about to make; some of them are read before the file, whatever the order. */
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(path, sizeof(path), "%s/gocryptfs.diriv.rmdir.%d", dir, i);
+		assert_int_equal(mkdir(path, 0700), 0);
+		if (i == 10)
+			fx.ops->release(fx_create(&fx, d.node, "f", &e));
+	}
+	assert_int_equal(fx.ops->rmdir(fx.view, fx_root(&fx), "d"), -ENOTEMPTY);
+	for (int i = 0; i < 20; i++) {
+		(void)snprintf(path, sizeof(path), "%s/gocryptfs.diriv.rmdir.%d", dir, i);
+		assert_int_equal(access(path, F_OK), 0);
+	}
+	assert_int_equal(fx.ops->unlink(fx.view, d.node, "f"), 0);
+	assert_int_equal(fx.ops->rmdir(fx.view, fx_root(&fx), "d"), 0);
+	fx_forget(&fx, &e);
+	fx_forget(&fx, &d);
+	fx_close(&fx);
+}
+
 static void of_many_links_the_last_is_found(void **state)
 {
 	struct fixture fx;
@@ -745,6 +774,7 @@ int main(void)
 		cmocka_unit_test(paths_translate_both_ways),
 		cmocka_unit_test(names_that_form_a_ring_are_no_trap),
 		cmocka_unit_test(of_many_links_the_last_is_found),
+		cmocka_unit_test(a_refused_rmdir_disturbs_nobody),
 		cmocka_unit_test(create_without_excl_opens_what_is_there),
 	};
 
