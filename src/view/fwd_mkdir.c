@@ -242,23 +242,23 @@ static int open_doomed(int dirfd, const char *name, mode_t *ret_mode)
 	return fd;
 }
 
-/* The directory was hidden under tmp; remove it, or bring it back whole. */
+/* The directory was hidden under tmp; remove it, or bring it back whole. Its IV waits beside it meanwhile: to move it back
+ * needs no space on a full disk. */
 static int remove_hidden(struct view *v, int dirfd, int fd, const char *tmp, const char *name)
 {
-	uint8_t iv[NAME_IV_LEN];
+	char tmp_iv[TMP_NAME];
 	bool have_iv;
 	int r = check_empty(fd, &have_iv); /* somebody may have got in before it was hidden */
 
-	if (r == 0 && have_iv)
-		r = dir_read_iv(fd, iv);
-	if (r == -EUCLEAN) /* damaged, but nothing depends on it any more */
-		memset(iv, 1, sizeof(iv)), r = 0;
-	if (r == 0 && have_iv && unlinkat(fd, NAME_DIRIV, 0) < 0)
+	tmp_name(tmp_iv);
+	if (r == 0 && have_iv && renameat(fd, NAME_DIRIV, dirfd, tmp_iv) < 0)
 		r = -errno;
-	if (r == 0 && unlinkat(dirfd, tmp, AT_REMOVEDIR) < 0) {
+	else if (r == 0 && unlinkat(dirfd, tmp, AT_REMOVEDIR) < 0) {
 		r = errno == EEXIST ? -ENOTEMPTY : -errno;
-		if (have_iv)
-			(void)iv_write(fd, iv);
+		if (have_iv && renameat(dirfd, tmp_iv, fd, NAME_DIRIV) < 0)
+			view_warn(v, "rmdir: the IV of directory \"%s\" is left in \"%s\"", name, tmp_iv);
+	} else if (r == 0 && have_iv) {
+		(void)unlinkat(dirfd, tmp_iv, 0); /* hidden, and swept with its directory */
 	}
 	if (r < 0 && put_in_place(dirfd, tmp, name) < 0)
 		view_warn(v,

@@ -23,8 +23,12 @@ static int side_get(struct view *v, struct view_node *parent, const char *name, 
 	if (r < 0)
 		return r;
 	ret->parent = parent;
-	ret->there = stat_at(ret->at.dir.fd, ret->at.cn.name, &ret->st, &ret->id) == 0;
-	return 0;
+	r = stat_at(ret->at.dir.fd, ret->at.cn.name, &ret->st, &ret->id);
+	ret->there = r == 0;
+	if (r == 0 || r == -ENOENT)
+		return 0;
+	at_put(&ret->at);
+	return r;
 }
 
 static int backing_rename(const struct side *from, const struct side *to, unsigned int flags)

@@ -79,9 +79,12 @@ int longname_ensure(int dirfd, const struct cname *cn)
 	return r;
 }
 
-static bool is_there(int dirfd, const char *name)
+/* 1, 0, or -errno if that cannot be told. */
+static int is_there(int dirfd, const char *name)
 {
-	return faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 /* Both or neither, whatever others do to either: everybody who has changed one looks until they agree, so the
@@ -93,8 +96,10 @@ static int settle(int dirfd, const struct cname *cn)
 
 	path_of(cn->name, path);
 	for (int i = 0; i < SETTLE_ROUNDS; i++) {
-		bool named = is_there(dirfd, path), entry = is_there(dirfd, cn->name);
+		int named = is_there(dirfd, path), entry = is_there(dirfd, cn->name);
 
+		if (named < 0 || entry < 0)
+			return named < 0 ? named : entry;
 		if (named == entry)
 			return 0;
 		if (entry)

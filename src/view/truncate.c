@@ -51,6 +51,8 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 		return -EIO;
 	if (st->cipher_size > start + raw_len) {
 		r = cut(f, start + raw_len);
+		if (r == 0 && fdatasync(f->fd) < 0) /* or the block below might be stored before it is the last */
+			r = -errno;
 		if (r < 0)
 			return r;
 	}

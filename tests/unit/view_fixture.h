@@ -25,19 +25,19 @@ struct fixture {
 	const struct view_ops *ops;
 };
 
-static struct volume_options fx_options(void)
+static inline struct volume_options fx_options(void)
 {
 	return (struct volume_options){ .raw64 = true, .hkdf = true, .long_names = true, .long_name_max = 255 };
 }
 
-static void fx_mount(struct fixture *fx, const struct view_options *opt)
+static inline void fx_mount(struct fixture *fx, const struct view_options *opt)
 {
 	assert_int_equal(view_open_forward(&fx->view, fx->vol, fx->dirfd, opt, NULL), 0);
 	fx->ops = view_ops(fx->view);
 }
 
 /* A store with master key 00 01 02 ... 1f. */
-static void fx_open(struct fixture *fx, const struct volume_options *vo, const struct view_options *opt)
+static inline void fx_open(struct fixture *fx, const struct volume_options *vo, const struct view_options *opt)
 {
 	auto_secret struct secret *key = secret_new(32);
 	const char *base = getenv("TMPDIR");
@@ -60,7 +60,7 @@ static void fx_open(struct fixture *fx, const struct volume_options *vo, const s
 	fx_mount(fx, opt);
 }
 
-static int fx_rm(const char *path, const struct stat *st, int type, struct FTW *ftw)
+static inline int fx_rm(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st;
 	(void)type;
@@ -68,7 +68,7 @@ static int fx_rm(const char *path, const struct stat *st, int type, struct FTW *
 	return remove(path);
 }
 
-static void fx_close(struct fixture *fx)
+static inline void fx_close(struct fixture *fx)
 {
 	view_close(fx->view);
 	volume_close(fx->vol);
