@@ -130,6 +130,37 @@ static void a_block_replaced_as_a_whole_is_finished(void **state)
 	fx_close(&fx);
 }
 
+static void a_short_last_block_outlives_a_longer_one_that_failed(void **state)
+{
+	static uint8_t buf[4 * BLOCK];
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+	struct stat st;
+
+	(void)state;
+	memset(buf, 0xEE, sizeof(buf));
+	for (size_t whole = 0; whole <= 2; whole++) { /* blocks before it that the same write replaces */
+		const ssize_t want = whole ? (ssize_t)(whole * BLOCK) : -ENOSPC;
+
+		open_default(&fx);
+		f = known_file(&fx, &e, whole * BLOCK + 100);
+		wall = (off_t)(HEADER + whole * STORED + 1000);
+		wall_stays = true;
+		assert_int_equal(fx.ops->write(f, NULL, 0, buf, sizeof(buf)), want);
+		wall = 0;
+		wall_stays = false;
+		assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
+		assert_int_equal(st.st_size, whole * BLOCK + 100);
+		if (whole)
+			expect_bytes(&fx, f, 0, whole * BLOCK, 0xEE);
+		expect_bytes(&fx, f, whole * BLOCK, whole * BLOCK + 100, -1);
+		fx.ops->release(f);
+		fx_forget(&fx, &e);
+		fx_close(&fx);
+	}
+}
+
 static void a_hole_that_could_not_be_filled_is_a_hole_again(void **state)
 {
 	static uint8_t buf[3 * BLOCK];
@@ -288,6 +319,8 @@ int main(void)
 		TEST("nothing is made in the name of another", nothing_is_made_in_the_name_of_another),
 		TEST("the file of another is not opened by create",
 		     the_file_of_another_is_not_opened_by_create),
+		TEST("a short last block outlives a longer one that failed",
+		     a_short_last_block_outlives_a_longer_one_that_failed),
 		TEST("a hole that could not be filled is a hole again",
 		     a_hole_that_could_not_be_filled_is_a_hole_again),
 	};
