@@ -94,6 +94,8 @@ static void answer(struct waiter *w, const struct view_ops *v, int rc)
 {
 	fuse_req_interrupt_func(w->req, NULL, NULL);
 	wire_reply_to(w->channel);
+	if (rc == 0 && w->want.forget)
+		(void)fuse_lowlevel_notify_inval_inode(w->want.forget, w->want.ino, 0, 0);
 	if (fuse_reply_err(w->req, ops_errno(rc)) < 0 && rc == 0)
 		lockwait_undo(v, &w->want);
 	free(w);
@@ -111,7 +113,10 @@ static struct waiter *try_all(struct lockwait *w, struct waiter *list, bool stop
 
 		list = one->next;
 		one->next = NULL;
-		rc = stop || fuse_req_interrupted(one->req) ? -EINTR : lockwait_try(w->v, &one->want);
+		if (one->want.held)
+			rc = 0;
+		else
+			rc = stop || fuse_req_interrupted(one->req) ? -EINTR : lockwait_try(w->v, &one->want);
 		if (rc == -EAGAIN) {
 			*tail = one;
 			tail = &one->next;
@@ -203,6 +208,8 @@ void lockwait_add(struct lockwait *w, fuse_req_t req, const struct lockwant *wan
 	struct waiter *one = calloc(1, sizeof(*one));
 
 	if (!one) {
+		if (want->held)
+			lockwait_undo(w->v, want);
 		(void)fuse_reply_err(req, ENOLCK);
 		return;
 	}
@@ -213,6 +220,8 @@ void lockwait_add(struct lockwait *w, fuse_req_t req, const struct lockwant *wan
 	if (!enqueue(w, one)) {
 		fuse_req_interrupt_func(req, NULL, NULL);
 		free(one);
+		if (want->held)
+			lockwait_undo(w->v, want);
 		(void)fuse_reply_err(req, ENOLCK);
 	}
 }

@@ -1,4 +1,5 @@
-/* lockwait.h - file locks that somebody waits for, kept away from the worker threads. Internal to fuse/. */
+/* lockwait.h - file locks that somebody waits for, kept away from the worker threads. Internal to fuse/. Forgetting pages is
+ * done here too: it may wait for pages that are being read or written, so for worker threads. */
 #ifndef FUSE_LOCKWAIT_H
 #define FUSE_LOCKWAIT_H
 
@@ -14,6 +15,11 @@ struct lockwant {
 	bool whole;
 	int op;
 	struct flock lk;
+	bool held; /* it is there already: lockwait_add only answers */
+	/* Not NULL: before the answer the kernel forgets what it keeps of this inode, since whoever held the lock before may
+	 * have changed the file on another node, within one tick of its time of change. */
+	struct fuse_session *forget;
+	fuse_ino_t ino;
 };
 
 struct lockwait *lockwait_new(const struct view_ops *v); /* NULL if memory is short */

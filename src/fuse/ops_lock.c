@@ -18,12 +18,15 @@ void ops_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 		(void)fuse_reply_lock(req, lock);
 }
 
-static void lock(fuse_req_t req, const struct lockwant *want, bool unlock, bool wait)
+static void lock(fuse_req_t req, struct lockwant *want, bool unlock, bool wait)
 {
 	const struct ops_state *s = ops_of(req);
 	int rc = lockwait_try(s->v, want);
 
-	if (rc == -EAGAIN && wait && !unlock && s->locks) {
+	want->held = rc == 0;
+	if (s->sharing == VIEW_SHARED && !unlock) /* strict keeps nothing */
+		want->forget = s->se;
+	if (s->locks && !unlock && ((rc == -EAGAIN && wait) || (rc == 0 && want->forget))) {
 		lockwait_add(s->locks, req, want);
 		return;
 	}
@@ -35,16 +38,14 @@ static void lock(fuse_req_t req, const struct lockwant *want, bool unlock, bool 
 
 void ops_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lk, int sleep)
 {
-	struct lockwant want = { .file = ops_file(fi), .owner = fi->lock_owner, .lk = *lk };
+	struct lockwant want = { .file = ops_file(fi), .owner = fi->lock_owner, .lk = *lk, .ino = ino };
 
-	(void)ino;
 	lock(req, &want, lk->l_type == F_UNLCK, sleep != 0);
 }
 
 void ops_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 {
-	struct lockwant want = { .file = ops_file(fi), .owner = fi->lock_owner, .whole = true, .op = op & ~LOCK_NB };
+	struct lockwant want = { .file = ops_file(fi), .owner = fi->lock_owner, .whole = true, .op = op & ~LOCK_NB, .ino = ino };
 
-	(void)ino;
 	lock(req, &want, want.op == LOCK_UN, !(op & LOCK_NB));
 }

@@ -11,7 +11,7 @@
 #include "util/fd.h"
 #include "view/internal.h"
 
-enum { BTRFS_SUPER_MAGIC = 0x9123683E }; /* linux/magic.h */
+enum { BTRFS_SUPER_MAGIC = 0x9123683E, FUSE_SUPER_MAGIC = 0x65735546 }; /* linux/magic.h */
 
 static const struct view_ops forward_ops = {
 	.lookup = fwd_lookup,
@@ -79,6 +79,13 @@ static bool wants_prealloc(const struct view *v)
 	return !v->opt.noprealloc && fstatfs(v->root_fd, &fs) == 0 && fs.f_type != BTRFS_SUPER_MAGIC;
 }
 
+static bool is_on_fuse(const struct view *v)
+{
+	struct statfs fs;
+
+	return fstatfs(v->root_fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, const struct view_options *opt,
 		      struct err *err)
 {
@@ -108,6 +115,7 @@ int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, co
 	v->root.type = S_IFDIR;
 	v->root.nlookup = 1;
 	atomic_store(&v->prealloc, wants_prealloc(v));
+	v->weak_cache = view_is_shared(v) && is_on_fuse(v);
 	*ret = v;
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "util/cleanup.h"
 #include "util/fd.h"
-#include "view/internal.h"
+#include "view/io.h"
 
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
@@ -65,6 +65,9 @@ int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file
 		}
 	}
 	bool keep = see(v, node, &st) && !(flags & O_TRUNC);
+
+	if (!keep)
+		io_refresh(*ret, 0, 0);
 
 	if (ret_keep_cache)
 		*ret_keep_cache = keep;

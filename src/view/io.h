@@ -66,6 +66,9 @@ int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint
  * short block with stale bytes behind it: cut them off. 0 if that was it (read again), else negative errno.
  * Content lock held for writing. */
 int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block);
+/* What the kernel keeps of these ciphertext bytes may be older than what another node has stored: read them anew.
+ * len 0: to the end. Does nothing where the backing file system sees to that itself. */
+void io_refresh(struct view_file *f, uint64_t start, uint64_t len);
 /* Account for damage met and tell of it. Returns e. */
 int io_damage(struct view_file *f, int e, uint64_t block);
 

@@ -82,7 +82,6 @@ static const struct rule rules[] = {
 	{ "gpfs", NULL, PEERS_LOCKS_SHARED, NULL },
 	{ "ceph", NULL, PEERS_LOCKS_SHARED, NULL },
 	{ "fuse.ceph-fuse", NULL, PEERS_LOCKS_SHARED, NULL },
-	{ "fuse.glusterfs", NULL, PEERS_LOCKS_SHARED, NULL },
 	{ "ocfs2", NULL, PEERS_LOCKS_SHARED, NULL },
 	{ "wekafs", NULL, PEERS_LOCKS_SHARED, NULL },
 	/* one machine has them, so all mounts are on it */
@@ -119,6 +118,45 @@ enum peers_verdict peers_judge(const char *fstype, const char *options, char why
 		       "machines",
 		       fstype);
 	return PEERS_LOCKS_UNKNOWN;
+}
+
+/* A GlusterFS client shows its graph in a directory .meta at the root of every mount. Parts of it that cache
+ * know nothing of locks: a write still in the client when its lock is given up is lost on whoever locks next.
+ */
+static enum peers_verdict judge_gluster(const char *mountpoint, char why[static PEERS_WHY_MAX])
+{
+	static const char *const caches[] = { "write-behind", "md-cache",   "quick-read",
+					      "io-cache",     "read-ahead", "open-behind" };
+	auto_free char *pattern = NULL;
+	enum peers_verdict ret = PEERS_LOCKS_UNKNOWN;
+	glob_t g;
+
+	(void)snprintf(why, PEERS_WHY_MAX,
+		       "it cannot be told whether this GlusterFS client caches (no .meta directory)");
+	if (asprintf(&pattern, "%s/.meta/graphs/active/*/type", mountpoint) < 0 ||
+	    glob(pattern, 0, NULL, &g) != 0)
+		return ret;
+	for (size_t i = 0; i < g.gl_pathc && ret != PEERS_LOCKS_LOCAL; i++) {
+		auto_file FILE *f = fopen(g.gl_pathv[i], "re");
+		char type[128] = "";
+
+		if (!f || !fgets(type, sizeof(type), f))
+			continue;
+		type[strcspn(type, "\n")] = '\0';
+		ret = PEERS_LOCKS_SHARED;
+		for (size_t k = 0; k < sizeof(caches) / sizeof(caches[0]); k++)
+			if (strncmp(type, "performance/", 12) == 0 && strcmp(type + 12, caches[k]) == 0) {
+				(void)snprintf(why, PEERS_WHY_MAX,
+					       "this GlusterFS client caches (%.32s) without regard to "
+					       "locks; set performance.write-behind, stat-prefetch, "
+					       "quick-read, io-cache, "
+					       "read-ahead and open-behind of the volume to off",
+					       caches[k]);
+				ret = PEERS_LOCKS_LOCAL;
+			}
+	}
+	globfree(&g);
+	return ret;
 }
 
 /* The client shows its configuration in /proc/fs/beegfs/CLIENT/config; of several the worst one counts. */
@@ -172,8 +210,51 @@ static long mount_id(int fd)
 	return id;
 }
 
-/* Type and options of the file system of fd: 0 or -ENOENT. *ret_line owns both. */
-static int file_system(int fd, char **ret_line, const char **ret_type, const char **ret_options)
+struct file_system {
+	char *line; /* owns what follows */
+	const char *mountpoint, *type, *options;
+};
+
+/* \\040 and the like, in place. */
+static void unescape(char *s)
+{
+	char *to = s;
+
+	while (*s) {
+		unsigned int c;
+
+		if (sscanf(s, "\\%3o", &c) == 1 && c < 256) {
+			*to++ = (char)c;
+			s += 4;
+		} else {
+			*to++ = *s++;
+		}
+	}
+	*to = '\0';
+}
+
+/* Fields: mount id, parent id, major:minor, root, mount point, ... "-", type, source, options. */
+static int parse_mount(char *line, struct file_system *ret)
+{
+	char *save = NULL, *type = strstr(line, " - "), *field = NULL;
+
+	if (!type)
+		return -ENOENT;
+	*type = '\0';
+	for (int i = 0; i < 5; i++)
+		field = strtok_r(i ? NULL : line, " ", &save);
+	ret->mountpoint = field;
+	ret->type = strtok_r(type + 3, " ", &save);
+	(void)strtok_r(NULL, " ", &save); /* the source */
+	ret->options = strtok_r(NULL, " \n", &save);
+	if (!field || !ret->type || !ret->options)
+		return -ENOENT;
+	unescape(field);
+	return 0;
+}
+
+/* The file system of fd: 0 or -ENOENT. */
+static int file_system(int fd, struct file_system *ret)
 {
 	auto_file FILE *f = fopen("/proc/self/mountinfo", "re");
 	auto_free char *line = NULL;
@@ -181,16 +262,11 @@ static int file_system(int fd, char **ret_line, const char **ret_type, const cha
 	size_t size = 0;
 
 	while (f && wanted >= 0 && getline(&line, &size, f) > 0) {
-		char *save = NULL, *type = strstr(line, " - ");
-
-		if (strtol(line, NULL, 10) != wanted || !type)
+		if (strtol(line, NULL, 10) != wanted)
 			continue;
-		*ret_type = strtok_r(type + 3, " ", &save);
-		(void)strtok_r(NULL, " ", &save); /* the source */
-		*ret_options = strtok_r(NULL, " \n", &save);
-		if (!*ret_type || !*ret_options)
+		if (parse_mount(line, ret) < 0)
 			break;
-		*ret_line = take(line);
+		ret->line = take(line);
 		return 0;
 	}
 	return -ENOENT;
@@ -215,30 +291,33 @@ static int try_locks(int dirfd)
 	return 0; /* no file to try: the first write will tell */
 }
 
+static enum peers_verdict judge(const struct file_system *fs, char why[static PEERS_WHY_MAX])
+{
+	if (strcmp(fs->type, "beegfs") == 0)
+		return judge_beegfs(why);
+	if (strcmp(fs->type, "fuse.glusterfs") == 0)
+		return judge_gluster(fs->mountpoint, why);
+	return peers_judge(fs->type, fs->options, why);
+}
+
 enum peers_verdict peers_check_locks(int dirfd, struct err *err)
 {
-	const char *type = "", *options = "";
-	char why[PEERS_WHY_MAX];
-	auto_free char *line = NULL;
-	enum peers_verdict verdict;
-	int r = file_system(dirfd, &line, &type, &options);
+	struct file_system fs = { .type = "file system" };
+	char why[PEERS_WHY_MAX] = "the file system of the store is not in /proc/self/mountinfo";
+	enum peers_verdict verdict = PEERS_LOCKS_UNKNOWN;
+	int r = file_system(dirfd, &fs);
+	auto_free char *line = fs.line;
 
-	if (r < 0) {
-		verdict = PEERS_LOCKS_UNKNOWN;
-		(void)snprintf(why, sizeof(why),
-			       "the file system of the store is not in /proc/self/mountinfo");
-	} else {
-		verdict = strcmp(type, "beegfs") == 0 ? judge_beegfs(why) : peers_judge(type, options, why);
-	}
+	if (r == 0)
+		verdict = judge(&fs, why);
 	if (verdict == PEERS_LOCKS_LOCAL) {
 		(void)err_set(err, -ENOLCK, "%s", why);
 		return verdict;
 	}
 	r = try_locks(dirfd);
 	if (r < 0) {
-		(void)err_set(err, r, "byte-range locks do not work on this %s: %s%s",
-			      *type ? type : "file system", strerror(-r),
-			      strcmp(type, "lustre") == 0 ? "; mount it with 'flock'" : "");
+		(void)err_set(err, r, "byte-range locks do not work on this %s: %s%s", fs.type, strerror(-r),
+			      strcmp(fs.type, "lustre") == 0 ? "; mount it with 'flock'" : "");
 		return PEERS_LOCKS_LOCAL;
 	}
 	if (verdict == PEERS_LOCKS_UNKNOWN)

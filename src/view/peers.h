@@ -14,11 +14,11 @@ enum peers_verdict {
 	PEERS_LOCKS_LOCAL    /* this machine keeps them to itself, or has none */
 };
 
-enum { PEERS_WHY_MAX = 256 };
+enum { PEERS_WHY_MAX = 320 };
 
 /* What the type and the options of a file system, as in /proc/self/mountinfo, say of its byte-range locks.
- * why gets the reason and what to do about it, "" for PEERS_LOCKS_SHARED. BeeGFS is asked by
- * peers_check_locks, not here. */
+ * why gets the reason and what to do about it, "" for PEERS_LOCKS_SHARED. BeeGFS and GlusterFS
+ * do not tell there; peers_check_locks asks them. */
 enum peers_verdict peers_judge(const char *fstype, const char *options, char why[static PEERS_WHY_MAX]);
 
 /* Can several writers be kept apart in the store at dirfd? Tries a lock through two descriptors, then judges

@@ -1,6 +1,5 @@
 /* rw.c - read and write of an open file, exclusive or shared with other nodes. */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +18,8 @@ static ssize_t fetch(struct view_file *f, struct io_buf *b, bool fresh_id, uint6
 	ssize_t n;
 	int r = fresh_id ? 0 : io_id_cached(f->of, id);
 
+	io_refresh(f, first ? layout_block_offset(l, first) : 0,
+		   LAYOUT_HEADER_LEN + n_blocks * l->cipher_block);
 	if (r == 0 && first == 0) {
 		n = fd_pread(f->fd, header, LAYOUT_HEADER_LEN + n_blocks * l->cipher_block, 0);
 		if (n <= LAYOUT_HEADER_LEN)
@@ -68,14 +69,6 @@ static ssize_t read_again(struct view_file *f, struct io_buf *b, uint64_t first,
 	pthread_rwlock_wrlock(&f->of->content); /* alone on this descriptor: its locks are not counted */
 	r = lock_range(f->v, f->fd, false, start, len);
 	n = r < 0 ? r : read_run(f, b, true, first, n_blocks, ret_bad);
-	if ((n == -EBADMSG || n == -EUCLEAN) && view_is_shared(f->v)) {
-		/* Not in flight any more, but the backing file system's client may keep a page from before
-		 * beside one from after (no lock clears the pages of a FUSE client). */
-		(void)posix_fadvise(f->fd, 0, 4096, POSIX_FADV_DONTNEED);
-		(void)posix_fadvise(f->fd, (off_t)(start & ~UINT64_C(4095)), (off_t)(len + 8192),
-				    POSIX_FADV_DONTNEED);
-		n = read_run(f, b, true, first, n_blocks, ret_bad);
-	}
 	if (r == 0)
 		unlock_range(f->v, f->fd, start, len);
 	if (n == -EBADMSG && truncate_finish(f, b, *ret_bad) == 0)

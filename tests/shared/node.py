@@ -330,19 +330,12 @@ def p_locked(n, name, count, kind, **_):
         c.ops += 1
         try:
             (fcntl.lockf if kind == "fcntl" else fcntl.flock)(fd, fcntl.LOCK_EX)
-            other = os.open(n.path(name), os.O_RDWR)     # close-to-open; on a description of its own, so that for fcntl
-            value = int(os.pread(other, 20, 0) or b"0")  # its close would end the lock: dup semantics are POSIX's
+            # through the descriptor that was open all the time: taking the lock must be enough to see the others' writes
+            value = int(os.pread(fd, 20, 0) or b"0")
             os.pwrite(fd, b"%020d" % (value + 1), 0)
-            if kind == "fcntl":
-                n.files.setdefault("keep", []).append(other)
-                fcntl.lockf(fd, fcntl.LOCK_UN)
-            else:
-                fcntl.flock(fd, fcntl.LOCK_UN)
-                os.close(other)
+            (fcntl.lockf if kind == "fcntl" else fcntl.flock)(fd, fcntl.LOCK_UN)
         except OSError as e:
             c.error(e)
-        for other in n.files.pop("keep", []):
-            os.close(other)
     os.close(fd)
     return c.answer()
 

@@ -135,7 +135,7 @@ static void options_that_keep_locks_local_are_known(void **state)
 		{ "lustre", "rw,noflock", PEERS_LOCKS_LOCAL, "'flock'" },
 		{ "cifs", "rw,nobrl", PEERS_LOCKS_LOCAL, "nobrl" },
 		{ "fuse.sshfs", "rw", PEERS_LOCKS_UNKNOWN, "fuse.sshfs" },
-		{ "fuse.glusterfs", "rw", PEERS_LOCKS_SHARED, "" },
+		{ "fuse.ceph-fuse", "rw", PEERS_LOCKS_SHARED, "" },
 	};
 
 	(void)state;
