@@ -200,7 +200,9 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 struct run {
 	uint64_t first, off, end;
 	size_t cipher_len;
-	size_t saved_len[2]; /* of the old first and last block, if they were partly replaced, else 0 */
+	size_t saved_len[2]; /* of the old first block and of `saved_last`, 0 if they are not kept in
+				io_buf.saved */
+	uint64_t saved_last;
 	uint8_t *cipher;
 };
 
@@ -222,6 +224,8 @@ static ssize_t seal_partial(struct view_file *f, struct io_buf *b, const struct 
 
 	if (have < 0)
 		return have;
+	if (which)
+		run->saved_last = no;
 	if ((size_t)have < from)
 		memset(b->plain + have, 0, from - (size_t)have);
 	memcpy(b->plain + from, buf, to - from);
@@ -283,6 +287,24 @@ static int seal_run(struct view_file *f, struct io_buf *b, const struct io_state
 	return 0;
 }
 
+/* A short last block that becomes longer: nothing of it is needed for that, unless the write fails. */
+static int save_end(struct view_file *f, const struct io_buf *b, const struct io_state *st, struct run *run)
+{
+	const struct layout *l = view_layout(f->v);
+	const uint64_t no = st->plain_size / LAYOUT_BLOCK;
+	ssize_t n;
+
+	if (st->plain_size % LAYOUT_BLOCK == 0 || run->end <= st->plain_size || no < run->first ||
+	    (no == run->first && run->saved_len[0]))
+		return 0;
+	n = fd_pread(f->fd, saved_at(b, 1), l->cipher_block, (off_t)layout_block_offset(l, no));
+	if (n < 0)
+		return (int)n;
+	run->saved_len[1] = (size_t)n;
+	run->saved_last = no;
+	return 0;
+}
+
 /* Room first, so that a full disk refuses the write instead of tearing a block. Needless inside allocated
  * space. */
 static int reserve(struct view_file *f, const struct io_state *st, uint64_t start, uint64_t len)
@@ -313,9 +335,9 @@ static bool was_hole(int fd, uint8_t *buf, size_t rest, uint64_t off)
 	       zero_words(buf, rest / 8 * 8);
 }
 
-/* A write stopped after `done` bytes of the run, perhaps within a block that was there before. If only a part
- * of that block was to change, bring back what was there; else all its data was to go: finish it, or, if it
- * was a hole, make it one again. Returns the bytes of the run that are in. */
+/* A write stopped after `done` bytes of the run, perhaps within a block that was there before. Bring back
+ * what was there if we kept it; else all its data was to go: finish it, or, if it was a hole, make it one
+ * again. Returns the bytes of the run that are in. */
 static size_t mend(struct view_file *f, const struct io_buf *b, const struct io_state *st,
 		   const struct run *run, size_t done)
 {
@@ -324,23 +346,24 @@ static size_t mend(struct view_file *f, const struct io_buf *b, const struct io_
 	const size_t begin = done / l->cipher_block * l->cipher_block;
 	const size_t end =
 	    begin + l->cipher_block < run->cipher_len ? begin + l->cipher_block : run->cipher_len;
-	const size_t which = begin != 0;
-	const bool saved = run->saved_len[which] && (!which || end == run->cipher_len);
+	const uint64_t no = run->first + begin / l->cipher_block;
+	const size_t which = begin == 0 && run->saved_len[0] ? 0 : 1;
+	const bool saved = run->saved_len[which] && (which == 0 || no == run->saved_last);
+	uint8_t *buf = saved_at(b, which);
 	size_t more = 0;
 
 	if (done == begin || start + begin >= st->cipher_size)
 		return done;
 	if (saved) {
-		(void)fd_pwrite(f->fd, saved_at(b, which), run->saved_len[which], (off_t)(start + begin),
-				NULL);
+		(void)fd_pwrite(f->fd, buf, run->saved_len[which], (off_t)(start + begin), NULL);
 		return begin;
 	}
 	if (fd_pwrite(f->fd, run->cipher + done, end - done, (off_t)(start + done), &more) == 0)
 		return end;
 	done += more;
-	if (was_hole(f->fd, saved_at(b, which), end - done, start + done)) {
-		memset(saved_at(b, which), 0, done - begin);
-		(void)fd_pwrite(f->fd, saved_at(b, which), done - begin, (off_t)(start + begin), NULL);
+	if (was_hole(f->fd, buf, end - done, start + done)) {
+		memset(buf, 0, done - begin);
+		(void)fd_pwrite(f->fd, buf, done - begin, (off_t)(start + begin), NULL);
 	}
 	return begin;
 }
@@ -363,10 +386,9 @@ static uint64_t repair(struct view_file *f, const struct io_state *st, const str
 	/* Another node may have read the new file id already: it stays the right one. */
 	if (header_in && view_is_shared(f->v) && keep < LAYOUT_HEADER_LEN)
 		keep = LAYOUT_HEADER_LEN;
-	if (whole == 0)
+	if (whole == 0 || torn < keep)
 		torn = keep;
-	if (torn >= st->cipher_size)
-		(void)!ftruncate(f->fd, (off_t)torn);
+	(void)!ftruncate(f->fd, (off_t)torn);
 	return whole;
 }
 
@@ -392,6 +414,8 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 	uint64_t whole;
 	int r = seal_run(f, b, st, &run, buf);
 
+	if (r == 0)
+		r = save_end(f, b, st, &run);
 	if (r == 0 && st->need_header) /* by itself: the gap up to the run stays a hole */
 		r = reserve(f, st, 0, LAYOUT_HEADER_LEN);
 	if (r == 0)
