@@ -19,6 +19,8 @@ enum {
 	STATUS_MAX = 1024 * 1024, /* a status file with 65536 groups has some 720 KiB */
 };
 
+static bool no_dumps; /* set before there are threads */
+
 /* Who this thread was before proc_become(). */
 static _Thread_local struct proc_identity before;
 
@@ -27,6 +29,7 @@ int proc_no_dumps(void)
 	const struct rlimit none = { 0, 0 };
 	int r = 0;
 
+	no_dumps = true;
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		r = -errno;
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 && r == 0)
@@ -96,9 +99,14 @@ static int set_egid(gid_t gid)
 	return syscall(SYS_setresgid, -1, gid, -1) == 0 ? 0 : -errno;
 }
 
+/* The kernel then sets "dumpable" to fs.suid_dumpable, which is not 0 where systemd-coredump is installed. */
 static int set_euid(uid_t uid)
 {
-	return syscall(SYS_setresuid, -1, uid, -1) == 0 ? 0 : -errno;
+	int r = syscall(SYS_setresuid, -1, uid, -1) == 0 ? 0 : -errno;
+
+	if (no_dumps)
+		(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	return r;
 }
 
 int proc_become(const struct proc_identity *id)

@@ -151,7 +151,7 @@ int fwd_create(struct view *v, const struct view_caller *who, struct view_node *
 		if (r != -EEXIST || (flags & O_EXCL))
 			return r;
 		/* May somebody else open it? The kernel can tell: it looks again after this. */
-		if (who && who->pid != 0 && who->uid != geteuid())
+		if (who && who->uid != geteuid())
 			return -ESTALE;
 		r = open_existing(v, parent, name, flags, ret, ret_file);
 		if (r != -ENOENT && r != -ESTALE)

@@ -17,8 +17,7 @@ int as_caller(struct view *v, const struct view_caller *who)
 	struct proc_identity id;
 	int r;
 
-	if (!v->opt.preserve_owner || !who || who->pid == 0 ||
-	    (who->uid == geteuid() && who->gid == getegid()))
+	if (!v->opt.preserve_owner || !who || (who->uid == geteuid() && who->gid == getegid()))
 		return 0;
 	proc_identity_of(&id, who->uid, who->gid, who->pid);
 	r = proc_become(&id);

@@ -55,7 +55,8 @@ struct view_options {
 	void *warn_arg;
 };
 
-/* Who asks. pid 0: ourselves (fsck, tests). */
+/* Who asks; NULL is ourselves (fsck, tests). pid 0: a process in another pid namespace; its groups are not
+ * known. */
 struct view_caller {
 	uid_t uid;
 	gid_t gid;

@@ -2,14 +2,37 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <dlfcn.h>
 #include <grp.h>
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "util/proc.h"
+
+/* The kernel, with fs.suid_dumpable = 1: whoever changes the user id may be dumped. */
+static bool dumps_return;
+
+long syscall(long nr, ...)
+{
+	static long (*real)(long, ...);
+	va_list ap;
+	long a[6], r;
+
+	if (!real)
+		real = (long (*)(long, ...))dlsym(RTLD_NEXT, "syscall");
+	va_start(ap, nr);
+	for (size_t i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	r = real(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+	if (nr == SYS_setresuid && r == 0 && dumps_return)
+		(void)prctl(PR_SET_DUMPABLE, 1);
+	return r;
+}
 
 static int in_child(int (*fn)(void))
 {
@@ -133,6 +156,22 @@ static int child_become(void)
 	return other[0] == 0 && other[1] == 0 ? 0 : 6;
 }
 
+static int child_no_dumps_as_another(void)
+{
+	const struct proc_identity user = { .uid = 4242, .gid = 4343, .n_groups = 0 };
+
+	dumps_return = true;
+	if (proc_become(&user) != 0 || prctl(PR_GET_DUMPABLE) != 1)
+		return 1; /* the stand-in works, and nothing is changed unasked */
+	proc_unbecome();
+	if (proc_no_dumps() != 0 || proc_become(&user) != 0)
+		return 2;
+	if (prctl(PR_GET_DUMPABLE) != 0)
+		return 3;
+	proc_unbecome();
+	return prctl(PR_GET_DUMPABLE) == 0 ? 0 : 4;
+}
+
 struct gate {
 	pthread_barrier_t changed, looked;
 };
@@ -186,6 +225,7 @@ static void test_become(void **state)
 		skip();
 	assert_int_equal(in_child(child_become), 0);
 	assert_int_equal(in_child(child_thread_only), 0);
+	assert_int_equal(in_child(child_no_dumps_as_another), 0);
 }
 
 static void test_become_refused(void **state)
