@@ -51,6 +51,25 @@ static const struct view_ops forward_ops = {
 	.removexattr = fwd_removexattr,
 };
 
+/* The kernel keeps a mount read-only itself, but not one that was made by others (/dev/fd/N) and read-write.
+ */
+static void only_reads(struct view_ops *ops)
+{
+	ops->setattr = NULL;
+	ops->mknod = NULL;
+	ops->mkdir = NULL;
+	ops->symlink = NULL;
+	ops->link = NULL;
+	ops->unlink = NULL;
+	ops->rmdir = NULL;
+	ops->rename = NULL;
+	ops->create = NULL;
+	ops->write = NULL;
+	ops->fallocate = NULL;
+	ops->setxattr = NULL;
+	ops->removexattr = NULL;
+}
+
 /* At most one warning a second: a damaged store must not flood the log. */
 void view_warn(struct view *v, const char *fmt, ...)
 {
@@ -95,7 +114,10 @@ int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, co
 
 	if (!v)
 		return err_set(err, -ENOMEM, "out of memory");
-	v->base.ops = &forward_ops;
+	v->ops = forward_ops;
+	if (opt->read_only)
+		only_reads(&v->ops);
+	v->base.ops = &v->ops;
 	v->vol = vol;
 	v->opt = *opt;
 	v->lru.prev = v->lru.next = &v->lru;

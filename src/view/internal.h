@@ -95,13 +95,15 @@ struct view_file {
 
 struct view {
 	struct view_base base;
+	struct view_ops ops;
 	const struct volume *vol;
 	struct view_options opt;
 	int root_fd;
 	struct view_node root;
 	bool use_iv; /* names are encrypted with directory IVs */
-	/* Shared modes on a FUSE file system (GlusterFS, CephFS): its locks are seen everywhere, but taking one does
-	 * not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
+	/* Shared modes on a FUSE file system (GlusterFS, CephFS): its locks are seen everywhere, but taking
+	 * one does not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do.
+	 */
 	bool weak_cache;
 	atomic_bool prealloc;
 

@@ -95,7 +95,7 @@ typedef bool (*view_fill_plus_fn)(void *arg, const char *name, const struct view
 
 /* All return 0 (or a count) or a negative errno; -EBADMSG and -EUCLEAN mean damaged ciphertext. All are
  * thread-safe. Names are plaintext, NUL-terminated. A NULL entry in a table means the operation is not there
- * (EROFS in reverse mode, ENOSYS otherwise; decided in fuse/ops.c). */
+ * (EROFS in reverse mode and read-only views, ENOSYS otherwise; decided in fuse/ops.c). */
 struct view_ops {
 	int (*lookup)(struct view *v, struct view_node *parent, const char *name, struct view_entry *ret);
 	void (*forget)(struct view *v, struct view_node *node, uint64_t n);

@@ -668,6 +668,34 @@ static void names_that_form_a_ring_are_no_trap(void **state)
 	fx_close(&fx);
 }
 
+static void a_read_only_view_has_nothing_to_change_it_with(void **state)
+{
+	struct volume_options vo = fx_options();
+	const struct view_ops *ops;
+	struct fixture fx;
+	struct view_entry e;
+	struct view_file *f;
+
+	(void)state;
+	open_default(&fx);
+	fx.ops->release(fx_create(&fx, fx_root(&fx), "f", &e));
+	fx_forget(&fx, &e);
+	view_close(fx.view);
+	fx_mount(&fx, &(struct view_options){ .read_only = true });
+	ops = fx.ops;
+	assert_false(ops->setattr || ops->mknod || ops->mkdir || ops->symlink || ops->link || ops->unlink || ops->rmdir ||
+		     ops->rename || ops->create || ops->write || ops->fallocate || ops->setxattr || ops->removexattr);
+	assert_int_equal(ops->lookup(fx.view, fx_root(&fx), "f", &e), 0);
+	assert_int_equal(ops->open(fx.view, e.node, O_RDWR, &f, NULL), -EROFS);
+	assert_int_equal(ops->open(fx.view, e.node, O_RDONLY, &f, NULL), 0);
+	ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+	fx_open(&fx, &vo, &(struct view_options){ .read_only = false });
+	assert_non_null(fx.ops->write);
+	fx_close(&fx);
+}
+
 static void a_refused_rmdir_disturbs_nobody(void **state)
 {
 	struct fixture fx;
@@ -775,6 +803,7 @@ int main(void)
 		cmocka_unit_test(names_that_form_a_ring_are_no_trap),
 		cmocka_unit_test(of_many_links_the_last_is_found),
 		cmocka_unit_test(a_refused_rmdir_disturbs_nobody),
+		cmocka_unit_test(a_read_only_view_has_nothing_to_change_it_with),
 		cmocka_unit_test(create_without_excl_opens_what_is_there),
 	};
 
