@@ -62,12 +62,16 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 		     const uint8_t *buf, size_t n);
 /* Fill the last block of the file up with zeros if it is partial and lies before the block of `off`. */
 int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off);
+/* truncate.c: what was to come behind that block failed: make it as short as it was, so that the file has
+ * `size` again. */
+void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size);
 /* truncate.c: a shrinking truncate was interrupted between its steps and left `block`, the last, as a valid
  * short block with stale bytes behind it: cut them off. 0 if that was it (read again), else negative errno.
  * Content lock held for writing. */
 int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block);
-/* What the kernel keeps of these ciphertext bytes may be older than what another node has stored: read them anew.
- * len 0: to the end. Does nothing where the backing file system sees to that itself. */
+/* What the kernel keeps of these ciphertext bytes may be older than what another node has stored: read them
+ * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing file
+ * system sees to it. */
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len);
 /* Account for damage met and tell of it. Returns e. */
 int io_damage(struct view_file *f, int e, uint64_t block);

@@ -162,7 +162,8 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 {
 	const bool shared = view_is_shared(f->v);
 	uint64_t start = 0, len = 0;
-	struct io_state st;
+	struct io_state st = { 0 };
+	uint64_t before;
 	bool locked;
 	ssize_t done;
 	int r;
@@ -170,6 +171,7 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	pthread_rwlock_wrlock(&f->of->content);
 	r = shared ? begin_shared(f, &st, &off, n, &start, &len) : io_state_get(f, &st);
 	locked = shared && r == 0;
+	before = st.plain_size;
 	if (r == 0 && off == VIEW_APPEND)
 		off = st.plain_size;
 	if (r == 0 && off + n > layout_max_plain(view_layout(f->v)))
@@ -177,6 +179,8 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	else if (r == 0)
 		r = io_pad_last(f, b, &st, off);
 	done = r < 0 ? r : io_write_run(f, b, &st, off, buf, n);
+	if (r == 0 && done < 0)
+		truncate_unpad(f, b, &st, before);
 	if (locked)
 		unlock_range(f->v, f->fd, start, len);
 	pthread_rwlock_unlock(&f->of->content);

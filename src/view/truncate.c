@@ -51,7 +51,8 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 		return -EIO;
 	if (st->cipher_size > start + raw_len) {
 		r = cut(f, start + raw_len);
-		if (r == 0 && fdatasync(f->fd) < 0) /* or the block below might be stored before it is the last */
+		if (r == 0 &&
+		    fdatasync(f->fd) < 0) /* or the block below might be stored before it is the last */
 			r = -errno;
 		if (r < 0)
 			return r;
@@ -112,7 +113,13 @@ int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
 	return 0;
 }
 
-static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
+void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size)
+{
+	if (st->plain_size > size)
+		(void)shrink(f, b, st, size); /* else zeros stay behind: no worse than a hole */
+}
+
+static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
 {
 	static const uint8_t zero;
 	uint8_t header[LAYOUT_HEADER_LEN];
@@ -142,6 +149,16 @@ static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint
 		io_id_set(f->of, st->id);
 	}
 	return cut(f, layout_cipher_size(view_layout(f->v), size)); /* whole zero blocks are holes */
+}
+
+static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
+{
+	const uint64_t before = st->plain_size;
+	int r = extend(f, b, st, size);
+
+	if (r < 0)
+		truncate_unpad(f, b, st, before);
+	return r;
 }
 
 int rw_truncate(struct view_file *f, uint64_t size)

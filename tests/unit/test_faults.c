@@ -161,6 +161,33 @@ static void a_short_last_block_outlives_a_longer_one_that_failed(void **state)
 	}
 }
 
+static void what_failed_beyond_the_end_leaves_the_size(void **state)
+{
+	const struct stat size = { .st_size = 3 * BLOCK + 5 };
+	struct view_entry e;
+	struct view_file *f;
+	struct fixture fx;
+	struct stat st;
+
+	(void)state;
+	open_default(&fx);
+	f = known_file(&fx, &e, 100);
+	wall = HEADER + STORED + 10;
+	wall_stays = true;
+	assert_int_equal(fx.ops->write(f, NULL, 2 * BLOCK, (const uint8_t *)"x", 1), -ENOSPC);
+	assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
+	assert_int_equal(st.st_size, 100);
+	assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &size, VIEW_SET_SIZE, &st), -ENOSPC);
+	assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
+	assert_int_equal(st.st_size, 100);
+	wall = 0;
+	wall_stays = false;
+	expect_bytes(&fx, f, 0, 100, -1);
+	fx.ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
 static void a_hole_that_could_not_be_filled_is_a_hole_again(void **state)
 {
 	static uint8_t buf[3 * BLOCK];
@@ -347,6 +374,7 @@ int main(void)
 		     the_file_of_another_is_not_opened_by_create),
 		TEST("a short last block outlives a longer one that failed",
 		     a_short_last_block_outlives_a_longer_one_that_failed),
+		TEST("what failed beyond the end leaves the size", what_failed_beyond_the_end_leaves_the_size),
 		TEST("a hole that could not be filled is a hole again",
 		     a_hole_that_could_not_be_filled_is_a_hole_again),
 	};
