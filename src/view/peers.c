@@ -18,6 +18,8 @@
 /* Far behind what anybody else locks in these small files. The first two are shared by all mounts of their
  * kind. */
 enum { BYTE_EXCLUSIVE, BYTE_SHARED, BYTE_TEST };
+/* How long another mount may take to end before it counts, and how often to look. */
+enum { LEAVING_MS = 1000, LOOK_MS = 20 };
 #define BYTE_BASE ((off_t)0x67630000) /* "gc" */
 
 static const char *const files[PEERS_FILES] = { "gocryptfs.conf", NAME_DIRIV, "." };
@@ -335,6 +337,15 @@ static bool held_by_others(int fd, int byte)
 	return lock_byte(fd, F_OFD_GETLK, F_WRLCK, byte, &seen) == 0 && seen != F_UNLCK;
 }
 
+static void look(const struct peers *p, struct peers_seen *ret)
+{
+	*ret = (struct peers_seen){ false, false };
+	for (int i = 0; i < PEERS_FILES; i++) {
+		ret->exclusive |= p->fd[i] >= 0 && held_by_others(p->fd[i], BYTE_EXCLUSIVE);
+		ret->shared |= p->fd[i] >= 0 && held_by_others(p->fd[i], BYTE_SHARED);
+	}
+}
+
 int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_seen)
 {
 	int r = -ENOENT, marked = 0;
@@ -352,9 +363,14 @@ int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_s
 			continue;
 		}
 		marked++;
-		ret_seen->exclusive |= held_by_others(fd, BYTE_EXCLUSIVE);
-		ret_seen->shared |= held_by_others(fd, BYTE_SHARED);
 		p->fd[i] = take_fd(&fd);
+	}
+	look(p, ret_seen);
+	/* Not those whose unmount this moment has not ended their daemon yet. */
+	for (int i = 0; i < LEAVING_MS / LOOK_MS && (ret_seen->exclusive || (!shared && ret_seen->shared));
+	     i++) {
+		(void)usleep(LOOK_MS * 1000);
+		look(p, ret_seen);
 	}
 	return marked ? 0 : r;
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,6 +58,31 @@ static void mounts_see_each_other_until_they_leave(void **state)
 	assert_int_equal(peers_join(&b, dirfd, true, &seen), 0);
 	assert_true(seen.exclusive && !seen.shared);
 	peers_leave(&a);
+	peers_leave(&b);
+	store_done(dirfd);
+}
+
+static void *leave_soon(void *p)
+{
+	(void)usleep(200 * 1000);
+	peers_leave(p);
+	return NULL;
+}
+
+/* "fusermount3 -u" returns before the daemon has ended, and many mount again at once. */
+static void a_mount_that_just_ends_is_waited_for(void **state)
+{
+	struct peers a, b;
+	struct peers_seen seen;
+	int dirfd = store("gocryptfs.conf");
+	pthread_t thread;
+
+	(void)state;
+	assert_int_equal(peers_join(&a, dirfd, false, &seen), 0);
+	assert_int_equal(pthread_create(&thread, NULL, leave_soon, &a), 0);
+	assert_int_equal(peers_join(&b, dirfd, false, &seen), 0);
+	assert_false(seen.exclusive || seen.shared);
+	assert_int_equal(pthread_join(thread, NULL), 0);
 	peers_leave(&b);
 	store_done(dirfd);
 }
@@ -152,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mounts_see_each_other_until_they_leave),
+		cmocka_unit_test(a_mount_that_just_ends_is_waited_for),
 		cmocka_unit_test(a_killed_mount_leaves_no_trace),
 		cmocka_unit_test(a_store_with_neither_file_is_watched_by_its_directory),
 		cmocka_unit_test(locks_work_where_the_tests_run),
