@@ -57,6 +57,7 @@ static const char *fault_name(enum check_fault fault)
 		[CHECK_XATTR_NAME] = "xattr_name",
 		[CHECK_XATTR_VALUE] = "xattr_value",
 		[CHECK_ORPHAN_NAME] = "orphan_name",
+		[CHECK_LEFTOVER] = "leftover",
 		[CHECK_SKIPPED] = "skipped",
 	};
 
@@ -98,6 +99,9 @@ static void print_line(const struct check_finding *f)
 		break;
 	case CHECK_ORPHAN_NAME:
 		printf("fsck: corrupt entry in dir %s: %s: %s", plain, name, why);
+		break;
+	case CHECK_LEFTOVER:
+		printf("fsck: harmless leftover of an interrupted operation in dir %s: %s: %s", plain, name, why);
 		break;
 	case CHECK_DIR:
 		printf("fsck: error opening dir %s: %s", plain, why);

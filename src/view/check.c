@@ -91,7 +91,10 @@ void check_report(struct check *c, enum check_fault fault, const struct check_di
 		check_fail(c, -ENOMEM);
 		return;
 	}
-	atomic_fetch_add(fault == CHECK_SKIPPED ? &c->skipped : &c->corrupt, 1);
+	atomic_fetch_add(fault == CHECK_SKIPPED	   ? &c->skipped
+			 : fault == CHECK_LEFTOVER ? &c->leftovers
+						   : &c->corrupt,
+			 1);
 	auto_unlock pthread_mutex_t *held = mutex_hold(&c->report);
 	c->opt->finding(c->opt->arg, &f);
 }
@@ -163,6 +166,7 @@ int check_run(struct view *v, const struct volume *vol, int dirfd, const struct 
 				      .others = atomic_load(&c.others),
 				      .bytes = atomic_load(&c.bytes),
 				      .corrupt = atomic_load(&c.corrupt),
+				      .leftovers = atomic_load(&c.leftovers),
 				      .skipped = atomic_load(&c.skipped) };
 	if (r < 0)
 		return err_set(err, r, "check ended early: %s", strerror(-r));

@@ -19,7 +19,8 @@ enum check_fault {
 	CHECK_SYMLINK,
 	CHECK_XATTR_NAME,
 	CHECK_XATTR_VALUE,
-	CHECK_ORPHAN_NAME, /* .name file without its entry, or damaged .name */
+	CHECK_ORPHAN_NAME, /* damaged .name */
+	CHECK_LEFTOVER,	   /* .name file without its entry: a crash leaves it, nothing is lost; not counted */
 	CHECK_SKIPPED,	   /* could not be examined (permission, I/O error) */
 };
 
@@ -41,7 +42,7 @@ struct check_options {
 };
 struct check_result {
 	uint64_t files, dirs, symlinks, others, bytes;
-	uint64_t corrupt, skipped;
+	uint64_t corrupt, skipped, leftovers;
 };
 /* dirfd: top directory of the store the view was opened on. 0 (even with findings), -EINTR, or negative
  * errno. */

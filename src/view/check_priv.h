@@ -33,7 +33,7 @@ struct check {
 	unsigned int threads;
 	atomic_int error;     /* the first reason to end early, a negative errno */
 	atomic_uint n_queued; /* batches of entries waiting in the pool */
-	atomic_uint_fast64_t files, dirs, symlinks, others, bytes, corrupt, skipped;
+	atomic_uint_fast64_t files, dirs, symlinks, others, bytes, corrupt, skipped, leftovers;
 	atomic_int_fast64_t last_progress; /* milliseconds */
 	pthread_mutex_t report;		   /* held while one of the caller's functions runs */
 	struct check_links links;

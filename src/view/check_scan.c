@@ -59,7 +59,7 @@ static void check_name_file(struct check *c, const struct check_scan *s, const s
 		return;
 	/* Removed this moment by somebody else? The .name goes last. */
 	if (faccessat(s->fd, e->d_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		check_report(c, CHECK_ORPHAN_NAME, s->dir, NULL, e->d_name, e->d_ino, "its entry is missing");
+		check_report(c, CHECK_LEFTOVER, s->dir, NULL, e->d_name, e->d_ino, "its entry is missing");
 }
 
 /* gocryptfs.longname.HASH: the .name must be there, decrypt, and belong to it. */

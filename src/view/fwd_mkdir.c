@@ -157,7 +157,14 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 
 static bool is_leftover(const char *name)
 {
-	return strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0;
+	const size_t len = strlen(name), suffix = sizeof(NAME_LONG_SUFFIX) - 1;
+
+	if (strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0)
+		return true;
+	/* The .name file of a long name: if its entry is there as well, that one is not a leftover; if it is just being made,
+	 * its maker looks for the .name afterwards (longname.c). */
+	return strncmp(name, NAME_LONG_PREFIX, sizeof(NAME_LONG_PREFIX) - 1) == 0 && len > suffix &&
+	       strcmp(name + len - suffix, NAME_LONG_SUFFIX) == 0;
 }
 
 static int check_empty(int fd, bool *ret_iv);

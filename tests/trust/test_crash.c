@@ -256,7 +256,7 @@ static void on_finding(void *arg, const struct check_finding *f)
 	(void)arg;
 	if (f->fault == CHECK_FILE || f->fault == CHECK_FILE_SIZE)
 		return; /* verify() knows which blocks may be damaged */
-	if (f->fault == CHECK_ORPHAN_NAME && strcmp(f->detail, "its entry is missing") == 0)
+	if (f->fault == CHECK_LEFTOVER)
 		return; /* the .name file of a long name comes first and goes last: it hides nothing */
 	fail_msg("%s: -fsck: fault %d in %s: %s", where, (int)f->fault, f->plain_path, f->detail);
 }

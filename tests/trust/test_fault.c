@@ -36,7 +36,7 @@ static void on_finding(void *arg, const struct check_finding *f)
 	struct found *found = arg;
 
 	found->n++;
-	if (f->fault == CHECK_ORPHAN_NAME && strcmp(f->detail, "its entry is missing") == 0)
+	if (f->fault == CHECK_LEFTOVER)
 		found->orphans++; /* hides nothing */
 	else
 		(void)snprintf(found->text, sizeof(found->text), "fault %d in %s: %s", (int)f->fault,
