@@ -17,7 +17,7 @@ struct proc_identity {
 	uid_t uid;
 	gid_t gid;
 	int n_groups; /* -1: leave supplementary groups alone */
-	gid_t groups[64];
+	gid_t groups[1024]; /* users of large directories have hundreds */
 };
 /* Fill in the supplementary groups of process pid from /proc/PID/task/PID/status; uid and gid as given. Falls back to
  * no groups if the process is gone. */

@@ -105,14 +105,19 @@ static void test_identity_of(void **state)
 static int child_many_groups(void)
 {
 	struct proc_identity id;
-	gid_t groups[100];
+	gid_t groups[2000];
 
-	for (gid_t i = 0; i < 100; i++)
+	for (gid_t i = 0; i < 2000; i++)
 		groups[i] = 1000 + i;
-	if (setgroups(100, groups) != 0)
+	if (setgroups(500, groups) != 0)
 		return 1;
 	proc_identity_of(&id, 1, 1, getpid());
-	return id.n_groups == 64 && id.groups[0] == 1000 && id.groups[63] == 1063 ? 0 : 2;
+	if (id.n_groups != 500 || id.groups[0] != 1000 || id.groups[499] != 1499)
+		return 2;
+	if (setgroups(2000, groups) != 0)
+		return 3;
+	proc_identity_of(&id, 1, 1, getpid());
+	return id.n_groups == 1024 && id.groups[0] == 1000 && id.groups[1023] == 2023 ? 0 : 4;
 }
 
 static void test_many_groups(void **state)
