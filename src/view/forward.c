@@ -137,7 +137,7 @@ int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, co
 	v->root.type = S_IFDIR;
 	v->root.nlookup = 1;
 	atomic_store(&v->prealloc, wants_prealloc(v));
-	v->weak_cache = view_is_shared(v) && is_on_fuse(v);
+	v->weak_cache = is_on_fuse(v);
 	*ret = v;
 	return 0;
 }

@@ -101,9 +101,8 @@ struct view {
 	int root_fd;
 	struct view_node root;
 	bool use_iv; /* names are encrypted with directory IVs */
-	/* Shared modes on a FUSE file system (GlusterFS, CephFS): its locks are seen everywhere, but taking
-	 * one does not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do.
-	 */
+	/* On a FUSE file system (GlusterFS, CephFS): its locks may be seen everywhere, but taking one does not
+	 * make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
 	bool weak_cache;
 	atomic_bool prealloc;
 
@@ -130,6 +129,10 @@ static inline bool node_id_same(const struct node_id *a, const struct node_id *b
 static inline const struct layout *view_layout(const struct view *v)
 {
 	return &v->vol->content.layout;
+}
+static inline bool view_needs_sync(const struct view *v)
+{
+	return v->weak_cache && view_is_shared(v);
 }
 void view_warn(struct view *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

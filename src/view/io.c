@@ -89,7 +89,7 @@ void io_refresh(struct view_file *f, uint64_t start, uint64_t len)
 {
 	const uint64_t page = 4096; /* only whole pages are dropped */
 
-	if (!f->v->weak_cache)
+	if (!f->v->weak_cache || (len && !view_is_shared(f->v)))
 		return;
 	if (len)
 		len = ((start + len + page - 1) & ~(page - 1)) - (start & ~(page - 1));

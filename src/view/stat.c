@@ -69,7 +69,7 @@ static void drop_padding(int dirfd, const char *name, struct stat *st)
 
 int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id)
 {
-	int r = statx_at(dirfd, name, v->weak_cache ? AT_STATX_FORCE_SYNC : 0, ret, ret_id);
+	int r = statx_at(dirfd, name, view_needs_sync(v) ? AT_STATX_FORCE_SYNC : 0, ret, ret_id);
 
 	if (r == 0 && S_ISLNK(ret->st_mode) && !v->vol->opt.raw64 && !v->vol->opt.plaintextnames)
 		drop_padding(dirfd, name, ret);

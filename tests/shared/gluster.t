@@ -15,6 +15,7 @@ if [ "${GCF_GLUSTER_INSIDE:-}" != 1 ]; then
 	GCF_GLUSTER_INSIDE=1 exec unshare -m -u -n -p --fork --kill-child --mount-proc "$0" "$@"
 fi
 
+GCF_PROGRAM=${GOCRYPTFS:-${top_builddir:-$here/../../build}/gocryptfs}
 W=$(mktemp -d /tmp/gcf-gl.XXXXXX)
 export W
 trap 'umount -l "$W/brick" "$W"/c* 2>/dev/null; rm -rf --one-file-system "$W"' EXIT
@@ -27,16 +28,25 @@ glusterd || skip "glusterd does not start here"
 for _ in $(seq 100); do gluster peer status >/dev/null 2>&1 && break; sleep 0.1; done
 g() { gluster --mode=script "$@" >"$W/g.log" 2>&1 || { sed 's/^/# /' "$W/g.log"; echo "Bail out! gluster $*"; exit 1; }; }
 g volume create v "gl1:$W/brick/b" force
+n=${GCF_GLUSTER_NODES:-3}
+for i in $(seq "$n"); do mkdir "$W/c$i"; done
 if [ "${GCF_GLUSTER_DEFAULTS:-}" != 1 ]; then
+	# As it comes, the client caches: that must be refused.
+	g volume start v
+	mount -t glusterfs gl1:/v "$W/c1" || skip "a GlusterFS client does not mount here"
+	refused=$("$GCF_PROGRAM" -q -init -scryptn 10 -extpass 'echo x' "$W/c1" 2>&1 && mkdir "$W/m" &&
+		"$GCF_PROGRAM" -q -sharedstorage -extpass 'echo x' "$W/c1" "$W/m" 2>&1; echo "exit code $?")
+	umount "$W/c1"
+	g volume stop v
+	rm -rf "$W"/brick/b/gocryptfs.*
+	export refused
 	# What site-docs/concurrency.md asks for: no cache in the client that knows nothing of locks.
 	for o in write-behind quick-read io-cache read-ahead readdir-ahead stat-prefetch open-behind; do
 		g volume set v "performance.$o" off
 	done
 fi
 g volume start v
-n=${GCF_GLUSTER_NODES:-3}
 for i in $(seq "$n"); do
-	mkdir "$W/c$i"
 	# shellcheck disable=SC2086
 	mount -t glusterfs ${GCF_GLUSTER_MOUNT:-} gl1:/v "$W/c$i" || skip "a GlusterFS client does not mount here"
 done

@@ -59,9 +59,12 @@ def run(mode):
         patterns(c, mode)
     finally:
         c.close()
+    # What is stored, on the brick itself: -fsck through a client may meet what that client's kernel has kept.
     for program in [GCF] + ([GO] if go_version() else []):
-        rc, out = fsck(program, ciphers[-1])
+        rc, out = fsck(program, os.path.join(W, "brick", "b", mode))
         ok(rc == 0, "GlusterFS, %s: -fsck of %s is clean afterwards" % (mode, program), out)
+    rc, out = fsck(GCF, ciphers[-1])
+    ok(rc == 0, "GlusterFS, %s: and through a client" % mode, out)
     presence(ciphers, option)
 
 
@@ -102,6 +105,9 @@ def mpi():
         c.close()
 
 
+if "refused" in os.environ:
+    ok("exit code 19" in os.environ["refused"] and "write-behind" in os.environ["refused"],
+       "a volume whose clients cache is refused, with what to set", os.environ["refused"])
 sub(run, "shared")
 sub(run, "strict")
 sub(mpi)

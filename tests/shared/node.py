@@ -406,7 +406,8 @@ def p_killed(n, name, size, seconds, seed, victim, **_):
     while time.monotonic() < end and k * size < 40 << 20:
         i = k * n.n + n.id
         try:
-            os.pwrite(fd, record(i, size), i * size)
+            if os.pwrite(fd, record(i, size), i * size) != size:    # the kernel had sent it in two parts
+                raise OSError(errno.EIO, "short")
             acked.append(i)
         except OSError:
             errors += 1
@@ -499,6 +500,32 @@ def p_speed(n, name, size, count, shared_offsets, seconds=0, **_):
         k += 1
     os.close(fd)
     return dict(bytes=k * size, ops=k, seconds=time.monotonic() - t0)
+
+
+def p_readspeed(n, name, size, count, **_):
+    fd = os.open(n.path(name), os.O_RDONLY)
+    t0 = time.monotonic()
+    for k in range(count):
+        os.pread(fd, size, k * size)
+    t0 = time.monotonic() - t0
+    os.close(fd)
+    return dict(rate=count * size / t0)
+
+
+def p_small(n, prefix, count, what, **_):
+    for k in range(count):
+        p = n.path("%s%d" % (prefix, k))
+        if what == "create":
+            with open(p, "wb") as f:
+                f.write(bytes(2000))
+        elif what == "read":
+            with open(p, "rb") as f:
+                f.read()
+        elif what == "stat":
+            os.stat(p)
+        else:
+            os.unlink(p)
+    return {}
 
 
 def main():
