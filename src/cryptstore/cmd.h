@@ -20,6 +20,8 @@ int cmd_status(int argc, char **argv);
 int cmd_enter(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_keep(int argc, char **argv);
+int cmd_import(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 
 /* "cryptstore: TEXT" to standard error; returns err->exitcode, or CS_OTHER if that is 0. */
 int cs_fail(const struct err *err);

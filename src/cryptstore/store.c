@@ -38,7 +38,7 @@ static int64_t log2_of(int64_t n)
 	return n > 0 ? 63 - __builtin_clzll((unsigned long long)n) : 0;
 }
 
-static int open_store(struct store *st, struct err *err)
+int store_open(struct store *st, struct err *err)
 {
 	const char *path = st->spec.path;
 	int r;
@@ -92,7 +92,7 @@ static int prepare_store(struct stores *s, const char *text, const char *mode, s
 	if (r == 0)
 		r = spec_check_user_path(&st->spec, s->policy->view_root, err);
 	if (r == 0)
-		r = open_store(st, err);
+		r = store_open(st, err);
 	return r;
 }
 
@@ -143,7 +143,7 @@ static int probe(const struct store *st, const struct secret *key, struct err *e
 	return 0;
 }
 
-static int unlock(struct secret **ret, const struct store *st, const struct keysource *k, struct err *err)
+int store_unlock(struct secret **ret, const struct store *st, const struct keysource *k, struct err *err)
 {
 	auto_secret struct secret *password = NULL;
 	auto_secret struct secret *key = NULL;
@@ -193,7 +193,7 @@ static int seal_one(char **text, struct ticket *t, struct stores *s, const struc
 		    const struct keysource *k, const uint8_t site_pub[static SITEKEY_LEN], struct err *err)
 {
 	auto_secret struct secret *key = NULL;
-	int r = unlock(&key, st, k, err);
+	int r = store_unlock(&key, st, k, err);
 
 	if (r < 0)
 		return r;

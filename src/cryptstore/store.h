@@ -11,6 +11,7 @@
 
 struct err;
 struct keysource;
+struct secret;
 
 /* One store between its parts. */
 struct store {
@@ -18,6 +19,12 @@ struct store {
 	struct config config;
 	int dirfd;
 };
+
+/* Open the directory spec.path and read its config. dirfd and config are the caller's to release, whatever
+ * the result. Exit code CS_STORE. */
+int store_open(struct store *st, struct err *err);
+/* The master key from a password or by itself. Exit codes CS_PASSWORD, CS_NO_SOURCE, CS_STORE. */
+int store_unlock(struct secret **ret, const struct store *st, const struct keysource *k, struct err *err);
 
 /* Everything for one command line of stores. */
 struct stores {
