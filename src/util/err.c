@@ -18,7 +18,7 @@ static void set_text(struct err *err, const char *fmt, va_list ap)
 	memcpy(err->text, text, sizeof(text));
 }
 
-int err_set(struct err *err, int code, const char *fmt, ...)
+int(err_set)(struct err *err, int code, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -31,7 +31,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	return code;
 }
 
-int err_set_exit(struct err *err, int code, int exitcode, const char *fmt, ...)
+int(err_set_exit)(struct err *err, int code, int exitcode, const char *fmt, ...)
 {
 	va_list ap;
 
