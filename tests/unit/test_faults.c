@@ -360,6 +360,115 @@ static void the_file_of_another_is_not_opened_by_create(void **state)
 	fx_close(&fx);
 }
 
+/* --- a file and what it must hold, under random faults
+ * ------------------------------------------------------------ */
+
+enum { SIZE_MAX_TRIED = 300000, STEPS = 1500 };
+
+struct trial {
+	struct fixture fx;
+	struct view_entry e;
+	struct view_file *f;
+	uint64_t random;
+	uint8_t model[SIZE_MAX_TRIED];
+	size_t size;
+	unsigned int failed;
+};
+
+static size_t below(struct trial *t, size_t n)
+{
+	return (size_t)(unit_random(&t->random) % n);
+}
+
+static size_t size_now(struct trial *t)
+{
+	struct stat st;
+
+	assert_int_equal(t->fx.ops->getattr(t->fx.view, t->e.node, t->f, &st), 0);
+	return (size_t)st.st_size;
+}
+
+static void try_write(struct trial *t)
+{
+	static uint8_t buf[100000];
+	size_t off = below(t, t->size + 20000);
+	size_t n = 1 + below(t, below(t, 4) ? 9000 : sizeof(buf));
+	ssize_t done;
+
+	if (below(t, 5) == 0)
+		off &= ~(size_t)(BLOCK - 1);
+	if (off + n > SIZE_MAX_TRIED)
+		return;
+	unit_random_bytes(&t->random, buf, n);
+	done = t->fx.ops->write(t->f, NULL, off, buf, n);
+	t->failed += done < (ssize_t)n;
+	if (done <= 0)
+		return;
+	memcpy(t->model + off, buf, (size_t)done);
+	if (off + (size_t)done > t->size)
+		t->size = off + (size_t)done;
+}
+
+/* A shrinking one that failed may have cut a part of what was to go. */
+static void try_truncate(struct trial *t)
+{
+	struct stat want = { .st_size = (off_t)below(t, t->size + 20000) }, st;
+	size_t is;
+	int r;
+
+	if (below(t, 4) == 0)
+		want.st_size &= ~(off_t)(BLOCK - 1);
+	if (want.st_size > SIZE_MAX_TRIED)
+		return;
+	r = t->fx.ops->setattr(t->fx.view, NULL, t->e.node, t->f, &want, VIEW_SET_SIZE, &st);
+	t->failed += r < 0;
+	is = size_now(t);
+	if (r == 0)
+		assert_int_equal(is, want.st_size);
+	else
+		assert_true(is == t->size || (is < t->size && is > (size_t)want.st_size));
+	if (is < t->size)
+		memset(t->model + is, 0, t->size - is);
+	t->size = is;
+}
+
+static void run_trial(const struct volume_options *vo, const struct view_options *opt)
+{
+	struct trial *t = calloc(1, sizeof(*t));
+	const uint8_t *data;
+
+	fx_open(&t->fx, vo, opt);
+	t->f = fx_create(&t->fx, fx_root(&t->fx), "f", &t->e);
+	t->random = 12345;
+	for (size_t i = 0; i < STEPS; i++) {
+		wall = below(t, 2) ? (off_t)below(t, t->size + 30000) : 0;
+		if (below(t, 4))
+			try_write(t);
+		else
+			try_truncate(t);
+		wall = 0;
+		assert_int_equal(size_now(t), t->size);
+		assert_int_equal(t->fx.ops->read(t->f, 0, SIZE_MAX_TRIED, &data), t->size);
+		assert_memory_equal(data, t->model, t->size);
+	}
+	assert_true(t->failed > STEPS / 10);
+	t->fx.ops->release(t->f);
+	fx_forget(&t->fx, &t->e);
+	fx_close(&t->fx);
+	free(t);
+}
+
+static void after_any_fault_the_file_is_what_was_said(void **state)
+{
+	struct volume_options gcm = fx_options(), xchacha = fx_options();
+
+	(void)state;
+	xchacha.xchacha = true;
+	run_trial(&gcm, &(struct view_options){ .noprealloc = false });
+	run_trial(&xchacha, &(struct view_options){ .noprealloc = true });
+	run_trial(&gcm, &(struct view_options){ .noprealloc = true, .sharing = VIEW_SHARED });
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,7 +483,9 @@ int main(void)
 		     the_file_of_another_is_not_opened_by_create),
 		TEST("a short last block outlives a longer one that failed",
 		     a_short_last_block_outlives_a_longer_one_that_failed),
-		TEST("what failed beyond the end leaves the size", what_failed_beyond_the_end_leaves_the_size),
+		TEST("what failed beyond the end leaves the size",
+		     what_failed_beyond_the_end_leaves_the_size),
+		TEST("after any fault the file is what was said", after_any_fault_the_file_is_what_was_said),
 		TEST("a hole that could not be filled is a hole again",
 		     a_hole_that_could_not_be_filled_is_a_hole_again),
 	};
