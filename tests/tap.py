@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs test programs that speak TAP and adds up what they say.
 
-    tests/tap.py [--name SUITE] [--logs DIR] [--counts FILE] [--timeout SECONDS] TEST...
+    tests/tap.py [--name SUITE] [--logs DIR] [--counts FILE] [--timeout SECONDS] [--comments] TEST...
 
 A test counts as one more failure if it leaves its plan unfulfilled, ends with a
 code other than 0 without a "not ok", or does not end in time (its process group
@@ -21,7 +21,7 @@ LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:- )?(.*)$")
 
 
 def run(path, timeout, log):
-    """Output and exit code of one test; code None if it had to be killed."""
+    """(lines, exit code) of one test; code None if it had to be killed."""
     with open(log, "wb") as out:
         p = subprocess.Popen([path], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                              start_new_session=True)
@@ -86,6 +86,7 @@ def main():
     a.add_argument("--logs", default=".")
     a.add_argument("--counts")
     a.add_argument("--timeout", type=int, default=600)
+    a.add_argument("--comments", action="store_true", help="print what tests say in comments of their own (tables)")
     a.add_argument("tests", nargs="+")
     a = a.parse_args()
     os.makedirs(a.logs, exist_ok=True)
@@ -95,7 +96,8 @@ def main():
         t0 = time.monotonic()
         name = os.path.basename(test)
         log = os.path.join(a.logs, "%s.%s.log" % (a.name, name))
-        passed, failed, bad, skips = judge(*run(os.path.abspath(test), a.timeout, log), a.timeout)
+        lines, code = run(os.path.abspath(test), a.timeout, log)
+        passed, failed, bad, skips = judge(lines, code, a.timeout)
         print("%-28s %4d ok, %d not ok, %d skipped (%.1f s)" %
               (name, passed, failed, len(skips), time.monotonic() - t0), flush=True)
         for what, diag in bad:
@@ -104,6 +106,8 @@ def main():
                 print("        " + d)
         for s in skips:
             print("    skipped: " + s, flush=True)
+        if a.comments and not bad:
+            print("\n".join(line[1:] for line in lines if line.startswith("#")), flush=True)
         for i, n in enumerate((passed, failed, len(skips))):
             total[i] += n
     print("%s: %d ok, %d not ok, %d skipped (%.0f s)" % (a.name, *total, time.monotonic() - begin), flush=True)

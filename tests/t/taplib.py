@@ -169,6 +169,17 @@ def alive(pid):
         return False
 
 
+def doing(pid):
+    """What a process waits in, thread by thread."""
+    out = []
+    for t in sorted(glob.glob("/proc/%d/task/*" % pid)):
+        try:
+            out.append("%s %s" % (open(t + "/comm").read().strip(), open(t + "/wchan").read().strip() or "running"))
+        except OSError:
+            pass
+    return "pid %d: %s" % (pid, ", ".join(out))
+
+
 # --- stores --------------------------------------------------------------------------------------------------------
 def command(args, check=True, stdin=None, env=None):
     """Run; standard output and error go to one file, so that a daemon that keeps them open cannot hang us."""
@@ -216,7 +227,7 @@ class Store:
         if is_mounted(self.mnt):
             raise RuntimeError("cannot unmount: " + p.stderr.decode(errors="replace"))
         if not wait_for(lambda: not any(alive(p) for p in pids), 20):
-            raise RuntimeError("the daemon is still there after the unmount")
+            raise RuntimeError("still there after the unmount: " + "; ".join(map(doing, filter(alive, pids))))
         return self
 
     def fsck(self, prog=None, *opts):

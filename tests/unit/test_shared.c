@@ -347,6 +347,65 @@ static void truncate_against_write_never_damages(void **state)
 	cluster_close(&c);
 }
 
+/* As if another node were in the middle of a rmdir of d/sub that must fail, since a file got into it. */
+static void rmdir_never_takes_the_iv_of_what_another_node_brings_back(void **state)
+{
+	const char *hidden = "gocryptfs.diriv.rmdir.123";
+	struct cluster c;
+	struct view_entry d, sub, e;
+	struct view_file *f = NULL;
+	char store[4096], from[4096], to[4200], iv[4300];
+
+	(void)state;
+	cluster_open(&c);
+	assert_int_equal(c.fx.ops->mkdir(c.view[0], NULL, fx_root(&c.fx), "d", 0755, &d), 0);
+	assert_int_equal(c.fx.ops->mkdir(c.view[0], NULL, d.node, "sub", 0755, &sub), 0);
+	assert_int_equal(c.fx.ops->create(c.view[0], NULL, sub.node, "f", O_RDWR | O_CREAT, 0644, &e, &f), 0);
+	close_shared(c.view[0], f, &e);
+	(void)snprintf(from, sizeof(from), "%s", fx_stored(&c.fx, "d/sub"));
+	(void)snprintf(store, sizeof(store), "%s", fx_stored(&c.fx, "d"));
+	(void)snprintf(to, sizeof(to), "%s/%s", store, hidden);
+	assert_int_equal(rename(from, to), 0);
+	assert_int_equal(c.fx.ops->rmdir(c.view[1], view_root(c.view[1]), "d"), -ENOTEMPTY);
+	(void)snprintf(iv, sizeof(iv), "%s/%s", to, NAME_DIRIV);
+	assert_int_equal(access(iv, F_OK), 0);
+	assert_int_equal(rename(to, from), 0);
+	assert_int_equal(c.fx.ops->lookup(c.view[1], view_root(c.view[1]), "d", &e), 0);
+	c.fx.ops->forget(c.view[1], e.node, 1);
+	c.fx.ops->forget(c.view[0], sub.node, 1);
+	c.fx.ops->forget(c.view[0], d.node, 1);
+	cluster_close(&c);
+}
+
+/* A write that cannot be done must not cut off what another node has put behind it meanwhile. */
+static void a_failed_write_leaves_the_end_to_others(void **state)
+{
+	struct cluster c;
+	struct view_entry e0, e1;
+	uint8_t block[4096] = { 7 };
+	char path[4096];
+	struct stat st;
+	int fd;
+
+	(void)state;
+	cluster_open(&c);
+	struct view_file *f0 = open_shared(c.view[0], "f", 0, &e0);
+	struct view_file *f1 = open_shared(c.view[1], "f", 0, &e1);
+
+	assert_int_equal(c.fx.ops->write(f0, NULL, 0, block, sizeof(block)), sizeof(block));
+	(void)snprintf(path, sizeof(path), "%s", fx_stored(&c.fx, "f"));
+	fd = open(path, O_RDWR | O_CLOEXEC); /* block 0 is damaged now: a part of it cannot be replaced */
+	assert_int_equal(pwrite(fd, "x", 1, 100), 1);
+	close(fd);
+	assert_int_equal(c.fx.ops->write(f1, NULL, 4096, block, sizeof(block)), sizeof(block));
+	assert_int_equal(c.fx.ops->write(f0, NULL, 10, block, 10), -EBADMSG);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 18 + 2 * 4128);
+	close_shared(c.view[0], f0, &e0);
+	close_shared(c.view[1], f1, &e1);
+	cluster_close(&c);
+}
+
 static void application_locks_reach_the_other_view(void **state)
 {
 	struct cluster c;
@@ -390,6 +449,8 @@ int main(void)
 		cmocka_unit_test(creating_the_same_file_twice_makes_one),
 		cmocka_unit_test(racing_long_names_leave_no_orphans),
 		cmocka_unit_test(truncate_against_write_never_damages),
+		cmocka_unit_test(rmdir_never_takes_the_iv_of_what_another_node_brings_back),
+		cmocka_unit_test(a_failed_write_leaves_the_end_to_others),
 		cmocka_unit_test(application_locks_reach_the_other_view),
 	};
 
