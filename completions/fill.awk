@@ -6,6 +6,8 @@ function value_of(name)
 {
 	if (name ~ /^(passfile|config|exclude-from|ctlsock|cpuprofile|memprofile|trace)$/)
 		return ":file:_files"
+	if (name == "peers")
+		return ":what to do:(warn refuse ignore)"
 	if (name == "masterkey")
 		return ":source:(stdin)"
 	return ":value: "

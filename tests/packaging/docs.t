@@ -2,6 +2,7 @@
 # docs.t - the documentation is true: it builds, its links lead somewhere, its commands run, its messages are the program's.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
+out= # of the last ok or not_ok
 need lmod mandoc fuse3 python3-venv zsh
 
 made=$(make -s -C "$BUILDDIR" all 2>&1 </dev/null && make -s -C "$BUILDDIR" install install-modulefile prefix="$T/inst" 2>&1 </dev/null) ||
@@ -47,7 +48,7 @@ unlike "no password of the guide is on a command line" "$(cat "$T/guide.sh")" 'c
 
 # --- the messages of the user guide --------------------------------------------------------------------------------------
 # Each message in the table, provoked. PROVOKE[message]=command; S is a store, E an empty directory, F one with a file.
-cd "$T" && mkdir S E F X && echo x >F/file && : >X/gocryptfs.conf
+cd "$T" && mkdir S E E2 F X && echo x >F/file && : >X/gocryptfs.conf
 echo right >pw
 echo wrong >wrong
 "$GCF" -q -init -scryptn 10 -passfile pw S || bail "no store"
@@ -57,11 +58,13 @@ declare -A PROVOKE=(
 	['Invalid cipherdir: directory … not empty']='$G -init -passfile pw F'
 	['Cannot open config file:']='$G -passfile pw F E'
 	['Config file is empty']='$G -passfile pw X E'
-	['fs.Mount failed:']='env PATH=/nowhere setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups $G -passfile pw OPEN OPENMNT'
+	['fs.Mount failed:']='setpriv --no-new-privs --reuid=65534 --regid=65534 --clear-groups $G -passfile pw OPEN OPENMNT'
 	['is contained in cipherdir']='mkdir -p S/sub; $G -passfile pw S S/sub'
 	['Mountpoint … would shadow cipherdir']='mkdir -p N; cp -r S N/S; $G -nonempty -passfile pw N/S N'
 	['got empty Password from stdin']='$G S E </dev/null'
 	['Could not parse master key']='$G -masterkey 12-xy S E'
+	['CIPHERDIR is mounted already, here or on another machine']='$G -q -passfile pw S E; $G -passfile pw S E2'
+	['CIPHERDIR is also mounted without -sharedstorage']='$G -q -passfile pw S E; $G -sharedstorage -passfile pw S E2'
 	['is on a read-only filesystem, -rw is not possible']='unshare -m sh -c "mount -t tmpfs t R && cp -r S R/S && mount -o remount,ro R && \$G -rw -passfile pw R/S E"'
 	['reverse mode is not available in this version yet']='$G -reverse -passfile pw S E'
 	['FIDO2 tokens are not supported by this version yet']='$G -init -fido2 /dev/x E'
@@ -107,7 +110,7 @@ options=$(sed -n 's/^OPT("\([^"]*\)".*/\1/p' "$SRCDIR/src/cli/opts.def")
 like "the program has its options" "$(wc -l <<<"$options")" '^[6-9][0-9]$'
 proposed=$(complete_words gocryptfs -)
 is "bash completion knows every option" "$(for o in $options; do grep -qxF -e "-$o" <<<"$proposed" || echo "$o"; done)" ""
-is "zsh completion knows every option" "$(for o in $options; do grep -qF -e "'-$o[" "$ZSH/_gocryptfs" || echo "$o"; done)" ""
+is "zsh completion knows every option" "$(for o in $options; do grep -qF -e "'-${o}[" "$ZSH/_gocryptfs" || echo "$o"; done)" ""
 is "the manual page tells of every option" \
 	"$(mandoc -T utf8 "$DOCS/man/gocryptfs.1" | col -b >"$T/man.txt"; for o in $options; do grep -qE -e "(^|[^a-z])-$o([^a-z-]|$)" "$T/man.txt" || echo "$o"; done)" ""
 is "bash completes a long option with two dashes" "$(complete_words gocryptfs --plain)" "--plaintextnames"
@@ -117,9 +120,11 @@ commands=$(sed -n 's/^\t{ "\([a-z-]*\)", cmd_[a-z_]*, ".*/\1/p' "$SRCDIR/src/cry
 proposed=$(complete_words cryptstore '')
 is "bash completion knows every command of cryptstore" "$(for c in $commands; do grep -qx -e "$c" <<<"$proposed" || echo "$c"; done)" ""
 is "zsh completion knows every command of cryptstore" "$(for c in $commands; do grep -q -e "'$c:" "$ZSH/_cryptstore" || echo "$c"; done)" ""
-long=$(sed -n '/^} commands/q; s/^\t{ "[a-z-]*", cmd_[a-z_]*, "\(.*\)",$/\1/p' "$SRCDIR/src/cryptstore/main.c" | grep -oE -e '--[a-z-]+' | sort -u)
-[ -n "$long" ] || long=$(grep -oE -e '--(lifetime|mode|key|show|all|job|nodes|older-than|threads|node)\b' "$SRCDIR/src/cryptstore/main.c" | sort -u)
-is "both know the options its help names" "$(for o in $long; do grep -qF -e "$o" "$COMP/cryptstore" && grep -qF -e "$o" "$ZSH/_cryptstore" || echo "$o"; done)" ""
+# --out-fd is between the plugin and the program.
+long=$(grep -hoE '\{ "[a-z-]+", (no|required)_argument' "$SRCDIR"/src/cryptstore/*.c | sed 's/{ "\(.*\)",.*/--\1/' | grep -vxF -e --out-fd | sort -u)
+like "cryptstore has its options" "$(wc -l <<<"$long")" '^1[0-9]$|^2[0-9]$'
+is "both completions know every option of its commands" \
+	"$(for o in $long; do grep -qF -e "$o" "$COMP/cryptstore" && grep -qF -e "$o" "$ZSH/_cryptstore" || echo "$o"; done)" ""
 ok "zsh accepts the syntax" zsh -n "$ZSH/_gocryptfs" "$ZSH/_cryptstore"
 ok "zsh's completion system loads them" zsh -f -c "fpath=($ZSH \$fpath); autoload -Uz compinit; compinit -D -d $T/zcompdump; [[ \$_comps[gocryptfs] = _gocryptfs && \$_comps[cryptstore] = _cryptstore ]]"
 
@@ -144,10 +149,16 @@ if [ ! -x "$T/venv/bin/mkdocs" ]; then
 	skip "mkdocs build --strict" "mkdocs cannot be installed: $(tail -n 1 "$T/pip.log")"
 else
 	export NO_MKDOCS_2_WARNING=1
-	ok "mkdocs build --strict is content" "$T/venv/bin/mkdocs" build --strict -f "$DOCS/mkdocs.yml" -d "$T/site"
-	cp -r "$DOCS" "$T/broken"
-	echo '[x](user.md#no-such-anchor)' >>"$T/broken/index.md"
+	ok "mkdocs build --strict is content" "$T/venv/bin/mkdocs" build --strict -f "$SRCDIR/mkdocs.yml" -d "$T/site"
+	mkdir "$T/broken"
+	cp -r "$DOCS" "$SRCDIR/mkdocs.yml" "$SRCDIR/packaging" "$T/broken/"
+	echo '[x](user.md#no-such-anchor)' >>"$T/broken/site-docs/index.md"
 	not_ok "(and would not be with a broken anchor)" "$T/venv/bin/mkdocs" build --strict -f "$T/broken/mkdocs.yml" -d "$T/site2"
+	like "(for that reason)" "$out" 'no-such-anchor'
+	ok "the manual pages are pages of it" grep -q 'scryptn' "$T/site/man/gocryptfs.1.html"
+	if ! command -v chromium >/dev/null && [ "${GCF_INSTALL:-yes}" = yes ] && [ "$(id -u)" = 0 ]; then
+		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends chromium >"$T/apt.log" 2>&1 </dev/null
+	fi
 	if command -v chromium >/dev/null; then
 		ok "the user guide renders in a browser" chromium --headless --no-sandbox --disable-gpu --window-size=1280,1600 \
 			--screenshot="$T/page.png" "file://$T/site/user.html"
@@ -163,7 +174,7 @@ while i < len(d):
 assert w == 1280 and len(set(zlib.decompress(raw))) > 50, "blank"
 END
 	else
-		skip "the user guide renders in a browser" "chromium is not installed"
+		skip "the user guide renders in a browser" "chromium is not installed and cannot be"
 	fi
 fi
 done_testing
