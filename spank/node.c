@@ -24,8 +24,9 @@ enum { PROLOG_MS = 180 * 1000, EPILOG_MS = 300 * 1000, SWEEP_MS = 60 * 1000 };
 static const char program[] = LIBEXECDIR "/cryptstore/cryptstore-node";
 static const char state_dir[] = "/run/cryptstore/pin";
 
-static int job_fd = -1;		       /* this job's state, opened before we leave the node's namespace */
-static char refusal[CHILD_REASON_MAX]; /* why no task may start; "" if all is well */
+static int job_fd = -1; /* this job's state, opened before we leave the node's namespace */
+enum { REASON_MAX = 1280 };
+static char refusal[REASON_MAX]; /* why no task may start; "" if all is well */
 
 static int run_helper(const char *what, uint32_t job, uid_t uid, const char *input, int deadline_ms)
 {
@@ -172,8 +173,9 @@ static int open_state(uint32_t job)
 	return open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
-/* Slurm can start a job without its prolog: 22.05 does so when a requeued job comes back to a node within a second of its
- * epilog. The step brings the ticket as well, and the helper believes nothing but what is sealed in it. */
+/* Slurm can start a job without its prolog: 22.05 does so when a requeued job comes back to a node within a
+ * second of its epilog. The step brings the ticket as well, and the helper believes nothing but what is
+ * sealed in it. */
 static void prolog_now(spank_t sp, uint32_t job)
 {
 	enum { SIZE = 128 * 1024 };
@@ -188,7 +190,7 @@ static void prolog_now(spank_t sp, uint32_t job)
 
 static void join_job(spank_t sp, uint32_t job)
 {
-	char reason[384];
+	char reason[REASON_MAX];
 	int r;
 
 	job_fd = open_state(job);
@@ -242,7 +244,7 @@ int node_refuse(spank_t sp)
 int node_task_ended(spank_t sp)
 {
 	static bool told;
-	char reason[384];
+	char reason[REASON_MAX];
 
 	(void)sp;
 	if (job_fd < 0 || told || read_state("lost", reason, sizeof(reason)) < 0)

@@ -62,8 +62,9 @@ static int take_key(int val, const char *text, int remote)
 	return key ? 0 : -1;
 }
 
-/* Slurm hands the options of a job down to what is submitted inside it, through the environment. A job inside a job is a
- * job of its own: it gets no store, and nobody is asked for a password, unless it says so itself. */
+/* Slurm hands the options of a job down to what is submitted inside it, through the environment. A job inside
+ * a job is a job of its own: it gets no store, and nobody is asked for a password, unless it says so itself.
+ */
 static void forget_inherited(void)
 {
 	static const char *const prefixes[] = { "_SLURM_SPANK_OPTION_cryptstore_",

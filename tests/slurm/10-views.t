@@ -1,5 +1,6 @@
 #!/bin/bash
 # 10-views.t - what a user does: batch scripts, steps on several nodes, shells, arrays, several stores.
+# shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_cluster
 stage
@@ -27,6 +28,8 @@ like "what node 1 wrote is read on node 2" "$out" '^from cn2: hello$'
 like "what node 2 wrote is read on node 1" "$out" '^two$'
 like "the ticket is not in the tasks' environment" "$out" '^0$'
 all_clean "after a batch job"
+like "the audit trail has the opening" "$(cat "$CL_BASE/log/audit.json")" '"event": "open", "node": "cn2", "job": "1", "uid": 61001, "store": "[0-9a-f]{32}", "ticket": "[0-9a-f]{32}", "mode": "rw,shared"'
+like "and the close with the bytes that went through the view" "$(grep '"node": "cn1"' "$CL_BASE/log/audit.json")" '"event": "close".*"read": [1-9][0-9]*, "written": [1-9]'
 ok "the store passes -fsck" store_ok a.crypt
 is "the Go gocryptfs reads what the job wrote" "$(in_store a.crypt cat hello two task.3 | tr '\n' ' ')" "hello two task 3 on cn2 "
 ok "no plaintext lies in the store or under the view" bash -c "! grep -rqa 'hello' '$ALICE/a.crypt'"

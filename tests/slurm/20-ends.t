@@ -1,5 +1,6 @@
 #!/bin/bash
 # 20-ends.t - however a job ends: nothing is left, the node is idle, and every byte that was synced is in the store.
+# shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_cluster
 stage
@@ -177,7 +178,8 @@ echo after >/crypt/a/ctl.after && srun cat /crypt/a/ctl.after
 E
 up ctl
 "$CL" restart ctl
-ctl_up() { on login scontrol ping | grep -q UP; }
+# until the nodes have registered again it starts no steps, and a step that asks too early waits for a minute
+ctl_up() { on login scontrol ping | grep -q UP && [ "$(on login sinfo -hN -o %T | grep -cE 'idle|mixed|alloc')" = "$NODES" ] && grep -q 'validate_node_specs.*registered with 1 job' <(tail -n 20 "$CL_BASE/log/ctl.log"); }
 wait_for 30 ctl_up
 touch "$ALICE/ctl.now"
 after ctl "slurmctld restarted" COMPLETED

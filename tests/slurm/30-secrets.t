@@ -1,5 +1,6 @@
 #!/bin/bash
 # 30-secrets.t - neither password nor master key anywhere, and nobody else sees the view.
+# shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_cluster
 stage

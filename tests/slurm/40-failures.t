@@ -1,5 +1,6 @@
 #!/bin/bash
 # 40-failures.t - whatever fails, the user is told, the job fails or is not queued, and the node stays in service.
+# shellcheck source=tests/slurm/lib.sh
 . "$(dirname "$0")/lib.sh"
 need_cluster
 stage
@@ -153,12 +154,13 @@ damaged() # NAME WANTED: text on standard input
 	like "a ticket that is $1 is refused" "$out" "$2"
 	row "$1 ticket" "FAILED" "$out"
 }
+alice "$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --lifetime 1h --key=passfile:/home/alice/.pw /home/alice/a.crypt >"$T/t" 2>/dev/null
 t=$(grep -m1 -oE 'cryptstore1\.[A-Za-z0-9_-]+' "$T/t")
-damaged "cut short" . <<<"${t:0:200}"
+damaged "cut short" "cut short" <<<"${t:0:200}"
 mid=${t:300:1}
 [ "$mid" = A ] && mid=B || mid=A
-damaged "altered" . <<<"${t:0:300}$mid${t:301}"
-damaged "no ticket at all" . <<<"hello"
+damaged "altered" "altered|damaged|changed" <<<"${t:0:300}$mid${t:301}"
+damaged "no ticket at all" "not a ticket" <<<"hello"
 
 # --- the node's own installation ------------------------------------------------------------------------------------------
 hide_helper() { on cn1 mount -t tmpfs -o mode=755 tmpfs "$LIBEXEC"; }
@@ -216,6 +218,7 @@ begin=$SECONDS
 wait_for 60 ended "$job"
 is "backing file system hangs in the epilog: the job ends" "$(job_field "$job" JobState)" CANCELLED
 ok "backing file system hangs in the epilog: the node is back in service" "$CL" wait
+like "backing file system hangs in the epilog: the audit trail says so" "$(grep "\"job\": \"$job\"" "$CL_BASE/log/audit.json")" 'does not answer|cut off'
 row "backing file system hangs in the epilog" CANCELLED "node idle after $((SECONDS - begin)) s"
 server CONT
 gone_daemon() { ! on cn1 pgrep -u 61001 -x gocryptfs; }

@@ -3,6 +3,7 @@
 # `make install-slurm DESTDIR=...' puts in place. GCF_SLURM_NODES: number of nodes (2).
 # shellcheck shell=bash disable=SC2034,SC2015
 set -u
+job="" rc=0 out="" state="" # set by submit and batch
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SRCDIR=$(cd "$HERE/../.." && pwd)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +18,13 @@
 #include <linux/magic.h>
 
 #include "cryptstore/node/deadline.h"
+#include "cryptstore/node/fields.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
 
 #define ROOT "/sys/fs/cgroup"
-enum { SYSTEMD_MS = 5000 };
+enum { SYSTEMD_MS = 5000, PROCS_BYTES_MAX = 1 << 20 };
 
 /* Directories that can hold "cryptstore/job_N": v1 hierarchies, the v2 root, and systemd's slice for our
  * scopes. */
@@ -188,14 +190,20 @@ int cgroup_kill(uint32_t job, int sig)
 	int count = 0;
 
 	for (size_t i = 0; dir_of(i, job, path); i++) {
-		int pid;
+		auto_free char *text = NULL;
+		auto_fd int fd = -1;
+		uint64_t pid;
+		char *at;
+		size_t len;
 
 		snprintf(procs, sizeof(procs), "%s/cgroup.procs", path);
-		auto_file FILE *f = fopen(procs, "re");
-
-		while (f && fscanf(f, "%d", &pid) == 1) {
-			if (pid > 1 && pid != getpid()) {
-				(void)kill(pid, sig);
+		fd = fd_openat(AT_FDCWD, procs, O_RDONLY, 0);
+		if (fd < 0 || fd_slurp(fd, PROCS_BYTES_MAX, &text, &len) < 0)
+			continue;
+		at = text;
+		while (fields_number(&at, INT_MAX, &pid)) {
+			if (pid > 1 && (pid_t)pid != getpid()) {
+				(void)kill((pid_t)pid, sig);
 				count++;
 			}
 		}
@@ -226,10 +234,11 @@ void cgroup_each(void (*fn)(uint32_t job, void *arg), void *arg)
 		auto_dir DIR *d = opendir(top);
 
 		while (d && (e = readdir(d))) {
-			unsigned int job;
+			uint64_t job;
 
-			if (sscanf(e->d_name, "job_%u", &job) == 1)
-				fn(job, arg);
+			if (strncmp(e->d_name, "job_", 4) == 0 &&
+			    fields_is_number(e->d_name + 4, UINT32_MAX, &job))
+				fn((uint32_t)job, arg);
 		}
 	}
 }

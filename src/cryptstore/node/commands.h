@@ -33,8 +33,8 @@ int command_list(const struct command_request *q);
 struct policy;
 int close_job(uint32_t job, uid_t uid, const struct policy *policy);
 
-/* Remove control groups of jobs that are over, where a daemon asleep on a dead server outlived its epilog and has ended
- * since. Quick, best effort; called at every prolog and epilog. */
+/* Remove control groups of jobs that are over, where a daemon asleep on a dead server outlived its epilog and
+ * has ended since. Quick, best effort; called at every prolog and epilog. */
 void tidy_cgroups(void);
 
 #endif

@@ -31,7 +31,7 @@
 #define PROGRAM LIBEXECDIR "/cryptstore/gocryptfs"
 
 /* The daemon's descriptors: 0-2 and these. */
-enum { KEY_FD = 3, READY_FD, FUSE_FD, LOCK_FD, FD_COUNT, FD_SAFE = 32 };
+enum { KEY_FD = 3, READY_FD, FUSE_FD, LOCK_FD, STATS_FD, FD_COUNT, FD_SAFE = 32 };
 
 /* What the child needs: its ends of the pipes. */
 struct ends {
@@ -56,7 +56,7 @@ static void close_from(unsigned int first)
 }
 
 /* Put every descriptor at its place. All of them lie above FD_SAFE first, so that none is overwritten. */
-static int place_fds(const struct ends *e, int fuse_fd, int lock_fd)
+static int place_fds(const struct ends *e, int fuse_fd, int lock_fd, int stats_fd)
 {
 	int from[FD_COUNT] = { open("/dev/null", O_RDONLY | O_CLOEXEC),
 			       e->stderr_fd,
@@ -64,15 +64,18 @@ static int place_fds(const struct ends *e, int fuse_fd, int lock_fd)
 			       e->key,
 			       e->ready,
 			       fuse_fd,
-			       lock_fd };
+			       lock_fd,
+			       stats_fd };
 
 	for (int i = 0; i < FD_COUNT; i++) {
+		if (i == STATS_FD && stats_fd < 0)
+			continue; /* counters could not be had */
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_SAFE);
 		if (from[i] < 0)
 			return -errno;
 	}
 	for (int i = 0; i < FD_COUNT; i++)
-		if (dup2(from[i], i) < 0)
+		if (from[i] >= 0 && dup2(from[i], i) < 0)
 			return -errno;
 	close_from(FD_COUNT);
 	return 0;
@@ -94,8 +97,8 @@ static void set_limits(void)
 static void __attribute__((noreturn))
 execute(const struct job *job, const struct store *s, const struct ends *e, int lock_fd)
 {
-	char key[16], ready[16], point[32], home[4096 + 8], user[300];
-	const char *argv[16];
+	char key[16], ready[16], stats[16], point[32], home[4096 + 8], user[300];
+	const char *argv[20];
 	char *envp[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", home, user, NULL };
 	size_t n = 0;
 
@@ -112,6 +115,11 @@ execute(const struct job *job, const struct store *s, const struct ends *e, int 
 	argv[n++] = key;
 	argv[n++] = "-ready_fd";
 	argv[n++] = ready;
+	if (s->stats_fd >= 0) {
+		snprintf(stats, sizeof(stats), "%d", STATS_FD);
+		argv[n++] = "-stats_fd";
+		argv[n++] = stats;
+	}
 	argv[n++] = "-allow_other";
 	if (strstr(s->mode, "shared"))
 		argv[n++] = "-sharedstorage";
@@ -121,7 +129,7 @@ execute(const struct job *job, const struct store *s, const struct ends *e, int 
 	argv[n++] = s->path;
 	argv[n++] = point;
 	argv[n] = NULL;
-	if (place_fds(e, s->fuse_fd, lock_fd) < 0)
+	if (place_fds(e, s->fuse_fd, lock_fd, s->stats_fd) < 0)
 		_exit(EXIT_FAILURE);
 	(void)execve(PROGRAM, (char *const *)argv, envp);
 	die(STDERR_FILENO, "cannot execute " PROGRAM);
@@ -188,7 +196,7 @@ int daemon_start(struct job *job, struct store *s, struct err *err)
 			child(job, s, &e);
 		r = s->pid < 0 ? -errno : 0;
 	}
-	int *theirs[] = { &e.key, &e.ready, &e.stderr_fd, &s->fuse_fd };
+	int *theirs[] = { &e.key, &e.ready, &e.stderr_fd, &s->fuse_fd, &s->stats_fd };
 	for (size_t i = 0; i < sizeof(theirs) / sizeof(theirs[0]); i++)
 		if (*theirs[i] >= 0)
 			(void)close(take_fd(theirs[i]));

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #include "cryptstore/node/cgroup.h"
 #include "cryptstore/node/commands.h"
+#include "cryptstore/node/fields.h"
 #include "cryptstore/node/jobdir.h"
 #include "cryptstore/node/procs.h"
 #include "cryptstore/node/status.h"
@@ -39,10 +41,17 @@ struct closing {
 static void read_state(struct closing *c)
 {
 	auto_free char *text = NULL;
+	uint64_t pid, start;
+	char *at;
 
 	c->n = jobdir_read_views(&c->dir, c->views);
-	if (jobdir_read(c->dir.pin, "keeper", &text) == 0)
-		(void)sscanf(text, "%d %llu", &c->keeper, &c->keeper_start);
+	if (jobdir_read(c->dir.pin, "keeper", &text) < 0)
+		return;
+	at = text;
+	if (fields_number(&at, INT_MAX, &pid) && fields_number(&at, UINT64_MAX, &start)) {
+		c->keeper = (pid_t)pid;
+		c->keeper_start = start;
+	}
 }
 
 /* The pinned namespace, or the keeper's. -ENOENT if it has gone with the processes that were in it. */
@@ -116,10 +125,10 @@ static void tell(const struct closing *c, const struct policy *policy)
 					   [UNMOUNT_ABORTED] = "it was in use or hung and was cut off",
 					   [UNMOUNT_LEFT] = "it hung and could not be detached" };
 	auto_free char *counters = NULL;
-	char *save = NULL, *line = NULL;
+	char none[] = "", *at = none;
 
 	if (jobdir_read(c->dir.pin, "bytes", &counters) == 0)
-		line = strtok_r(counters, "\n", &save);
+		at = counters;
 	for (size_t i = 0; i < c->n; i++) {
 		struct audit_event e = { .event = "close",
 					 .job = c->dir.job,
@@ -129,9 +138,8 @@ static void tell(const struct closing *c, const struct policy *policy)
 					 .mode = c->views[i].mode,
 					 .reason = how[c->result] };
 
-		if (line && sscanf(line, "%" SCNu64 " %" SCNu64, &e.bytes_read, &e.bytes_written) == 2)
-			e.has_bytes = 1;
-		line = line ? strtok_r(NULL, "\n", &save) : NULL;
+		e.has_bytes = fields_number(&at, UINT64_MAX, &e.bytes_read) &&
+			      fields_number(&at, UINT64_MAX, &e.bytes_written);
 		audit_write(policy, &e);
 	}
 }
@@ -167,8 +175,6 @@ int close_job(uint32_t job, uid_t uid, const struct policy *policy)
 		r = err.code;
 	}
 	jobdir_done(&c.dir);
-	for (size_t i = 0; i < c.n; i++)
-		free(c.views[i].path);
 	return r;
 }
 
@@ -179,7 +185,8 @@ static void tidy_cgroup(uint32_t job, void *arg)
 
 	(void)arg;
 	snprintf(path, sizeof(path), "%s/%" PRIu32, JOBDIR_PIN, job);
-	if (lstat(path, &st) < 0 && errno == ENOENT) /* a job's state is made before its group and removed after it */
+	if (lstat(path, &st) < 0 &&
+	    errno == ENOENT) /* a job's state is made before its group and removed after it */
 		(void)cgroup_remove(job);
 }
 

@@ -2,13 +2,15 @@
 #include "cryptstore/node/job.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,6 +21,8 @@
 #include "grant/ticket.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+
+enum { COUNTERS_BYTES = 4096 };
 
 static int look_up_user(struct job *job, struct err *err)
 {
@@ -42,19 +46,50 @@ static int look_up_user(struct job *job, struct err *err)
 	return 0;
 }
 
+/* Memory that the daemon counts in and we read. Sealed: a daemon of the user's must not be able to shrink it
+ * under us. Only a view's figures are missing if it cannot be had. */
+static void make_counters(struct store *s)
+{
+	auto_fd int fd = memfd_create("cryptstore", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *at;
+
+	if (fd < 0 || ftruncate(fd, COUNTERS_BYTES) < 0 ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return;
+	at = mmap(NULL, COUNTERS_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+	if (at == MAP_FAILED)
+		return;
+	s->counters = at;
+	s->stats_fd = take_fd(&fd);
+}
+
 static int init_store(struct store *s, const struct ticket *t, const struct policy *policy)
 {
-	*s = (struct store){ .ticket = t, .fuse_fd = -1, .key_fd = -1, .ready_fd = -1, .err_fd = -1 };
+	*s = (struct store){
+		.ticket = t, .fuse_fd = -1, .stats_fd = -1, .key_fd = -1, .ready_fd = -1, .err_fd = -1
+	};
 	s->state = "starting";
 	s->since = time(NULL);
 	identity_hex(s->id, t->store_id, sizeof(t->store_id));
 	identity_hex(s->ticket_id, t->id, sizeof(t->id));
 	snprintf(s->mode, sizeof(s->mode), "%s,%s", t->mode & TICKET_RO ? "ro" : "rw",
 		 t->mode & TICKET_EXCLUSIVE ? "exclusive" : "shared");
-	s->path = strdup(t->path);
-	if (asprintf(&s->view, "%s/%s", policy->view_root, t->view) < 0)
-		s->view = NULL;
-	return s->path && s->view ? 0 : -ENOMEM;
+	if ((size_t)snprintf(s->path, sizeof(s->path), "%s", t->path) >= sizeof(s->path) ||
+	    (size_t)snprintf(s->view, sizeof(s->view), "%s/%s", policy->view_root, t->view) >=
+		sizeof(s->view))
+		return -ENAMETOOLONG;
+	make_counters(s);
+	return 0;
+}
+
+uint64_t store_bytes_read(const struct store *s)
+{
+	return s->counters ? atomic_load(&s->counters[0]) : 0;
+}
+
+uint64_t store_bytes_written(const struct store *s)
+{
+	return s->counters ? atomic_load(&s->counters[1]) : 0;
 }
 
 int job_init(struct job *job, struct err *err)
@@ -67,7 +102,7 @@ int job_init(struct job *job, struct err *err)
 		job->n = i + 1;
 		r = init_store(&job->stores[i], job->tickets->tickets[i], job->policy);
 		if (r < 0)
-			err_set(err, r, "out of memory");
+			err_set(err, r, "the path of a store or its view is too long");
 	}
 	return r;
 }
@@ -84,13 +119,14 @@ void job_done(struct job *job)
 	job_forget_keys(job);
 	for (size_t i = 0; i < job->n; i++) {
 		struct store *s = &job->stores[i];
-		int *fds[] = { &s->fuse_fd, &s->key_fd, &s->ready_fd, &s->err_fd };
+		int *fds[] = { &s->fuse_fd, &s->stats_fd, &s->key_fd, &s->ready_fd, &s->err_fd };
 
 		for (size_t k = 0; k < sizeof(fds) / sizeof(fds[0]); k++)
 			if (*fds[k] >= 0)
 				(void)close(take_fd(fds[k]));
-		free(take(s->path));
-		free(take(s->view));
+		if (s->counters)
+			(void)munmap((void *)(uintptr_t)s->counters, COUNTERS_BYTES);
+		s->counters = NULL;
 	}
 	job->n = 0;
 	free(take(job->user));

@@ -15,24 +15,24 @@ struct policy;
 struct ticket;
 struct ticket_set;
 
-enum { STORE_LINE_MAX = 400, JOB_REASON_MAX = 512, JOB_GROUPS_MAX = 4096 };
+enum { STORE_LINE_MAX = 400, JOB_REASON_MAX = 1280, JOB_GROUPS_MAX = 4096 };
 
 struct store {
 	const struct ticket *ticket; /* NULL once the keeper has wiped it */
-	char *path;		     /* the store */
-	char *view;		     /* view_root/NAME */
+	char path[4096];	     /* the store */
+	char view[JOBDIR_VIEW_MAX];  /* view_root/NAME */
 	char mode[24];		     /* "rw,shared" */
 	char id[33], ticket_id[33];  /* hex */
 	const char *state;	     /* starting, open, failed, lost, closing */
 	int64_t since;		     /* seconds since 1970 */
-	int fuse_fd, key_fd, ready_fd,
-	    err_fd; /* -1: closed; the last three are our ends of pipes to the daemon */
+	int fuse_fd, stats_fd, key_fd, ready_fd,
+	    err_fd; /* -1: closed; the last three: our ends of pipes to it */
 	pid_t pid;  /* 0: none */
 	unsigned long long start;
 	char line[STORE_LINE_MAX]; /* the last line it wrote to stderr */
 	size_t line_len;	   /* of the unfinished one in it */
 	bool line_done;
-	uint64_t bytes_read, bytes_written; /* what its process read and wrote, all told */
+	const _Atomic uint64_t *counters; /* two, kept by the daemon: bytes read, bytes written; NULL: none */
 };
 
 struct job {
@@ -53,6 +53,10 @@ struct job {
 	int ns_fd;	/* the job's mount namespace, -1 before it exists */
 	deadline_t end; /* of the prolog */
 };
+
+/* Bytes that went through the view so far. */
+uint64_t store_bytes_read(const struct store *s);
+uint64_t store_bytes_written(const struct store *s);
 
 /* Look the user up and make a store of every ticket (job->tickets). 0 or negative errno with text. */
 int job_init(struct job *job, struct err *err);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cryptstore/node/fields.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -217,10 +219,9 @@ size_t jobdir_list(uint32_t *jobs, size_t max)
 	size_t n = 0;
 
 	while (d && n < max && (e = readdir(d))) {
-		char *end;
-		unsigned long job = strtoul(e->d_name, &end, 10);
+		uint64_t job;
 
-		if (*end == '\0' && job > 0 && job < UINT32_MAX)
+		if (fields_is_number(e->d_name, UINT32_MAX - 1, &job) && job > 0)
 			jobs[n++] = (uint32_t)job;
 	}
 	return n;
@@ -281,6 +282,27 @@ int jobdir_write_views(const struct jobdir *jd, const struct jobdir_view *views,
 	return jobdir_write(jd->pin, "views", 0600, text);
 }
 
+static bool copy_word(char *to, size_t size, char **at)
+{
+	const char *word = fields_word(at);
+
+	return word && (size_t)snprintf(to, size, "%s", word) < size;
+}
+
+static bool parse_view(struct jobdir_view *v, char *line)
+{
+	uint64_t pid, start;
+
+	if (!fields_number(&line, INT_MAX, &pid) || !fields_number(&line, UINT64_MAX, &start) ||
+	    !copy_word(v->store_id, sizeof(v->store_id), &line) ||
+	    !copy_word(v->ticket, sizeof(v->ticket), &line) || !copy_word(v->mode, sizeof(v->mode), &line))
+		return false;
+	v->pid = (pid_t)pid;
+	v->start = start;
+	/* the rest of the line, since a directory's name may hold blanks */
+	return line[0] == '/' && (size_t)snprintf(v->path, sizeof(v->path), "%s", line) < sizeof(v->path);
+}
+
 size_t jobdir_read_views(const struct jobdir *jd, struct jobdir_view *views)
 {
 	auto_free char *text = NULL;
@@ -290,16 +312,7 @@ size_t jobdir_read_views(const struct jobdir *jd, struct jobdir_view *views)
 	if (jobdir_read(jd->pin, "views", &text) < 0)
 		return 0;
 	for (line = strtok_r(text, "\n", &save); line && n < JOBDIR_VIEWS_MAX;
-	     line = strtok_r(NULL, "\n", &save)) {
-		struct jobdir_view *v = &views[n];
-		int at = 0;
-
-		if (sscanf(line, "%d %llu %32s %32s %23s %n", &v->pid, &v->start, v->store_id, v->ticket,
-			   v->mode, &at) < 5 ||
-		    line[at] != '/')
-			continue;
-		v->path = strdup(line + at);
-		n += v->path != NULL;
-	}
+	     line = strtok_r(NULL, "\n", &save))
+		n += parse_view(&views[n], line);
 	return n;
 }

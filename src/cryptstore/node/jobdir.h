@@ -26,7 +26,7 @@ struct err;
 
 #define JOBDIR_RUN "/run/cryptstore"
 #define JOBDIR_PIN JOBDIR_RUN "/pin"
-enum { JOBDIR_TEXT_MAX = 65536, JOBDIR_VIEWS_MAX = 32 };
+enum { JOBDIR_TEXT_MAX = 65536, JOBDIR_VIEWS_MAX = 32, JOBDIR_VIEW_MAX = 512 };
 
 struct jobdir {
 	uint32_t job;
@@ -61,11 +61,11 @@ struct jobdir_view {
 	pid_t pid; /* the daemon */
 	unsigned long long start;
 	char store_id[33], ticket[33];
-	char mode[24]; /* as in status.json: "rw,shared" */
-	char *path;    /* /crypt/NAME */
+	char mode[24];		    /* as in status.json: "rw,shared" */
+	char path[JOBDIR_VIEW_MAX]; /* /crypt/NAME */
 };
 int jobdir_write_views(const struct jobdir *jd, const struct jobdir_view *views, size_t n);
-/* Up to JOBDIR_VIEWS_MAX; returns how many (paths malloc'ed), 0 if the file is missing or malformed. */
+/* Up to JOBDIR_VIEWS_MAX; returns how many, malformed lines left out. */
 size_t jobdir_read_views(const struct jobdir *jd, struct jobdir_view *views);
 
 #endif

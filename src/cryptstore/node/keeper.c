@@ -21,12 +21,13 @@
 #include "cryptstore/node/ns.h"
 #include "cryptstore/node/procs.h"
 #include "cryptstore/node/status.h"
+#include "cryptstore/node/unmount.h"
 #include "grant/policy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
 
-enum { TICK_MS = 10000, KILL_AFTER_MS = 5000 };
+enum { TICK_MS = 5000, KILL_AFTER_MS = 5000 };
 
 /* --- opening ------------------------------------------------------------ */
 
@@ -79,7 +80,8 @@ static int write_state(struct job *job, struct err *err)
 	for (size_t i = 0; i < job->n; i++) {
 		const struct store *s = &job->stores[i];
 
-		views[i] = (struct jobdir_view){ .pid = s->pid, .start = s->start, .path = s->view };
+		views[i] = (struct jobdir_view){ .pid = s->pid, .start = s->start };
+		snprintf(views[i].path, sizeof(views[i].path), "%s", s->view);
 		snprintf(views[i].store_id, sizeof(views[i].store_id), "%s", s->id);
 		snprintf(views[i].ticket, sizeof(views[i].ticket), "%s", s->ticket_id);
 		snprintf(views[i].mode, sizeof(views[i].mode), "%s", s->mode);
@@ -205,6 +207,36 @@ static size_t reap(struct job *job)
 	return left;
 }
 
+/* Processes of the job that were killed and cannot end, because closing a file waits for a file system that
+ * does not answer: Slurm would give up on them and drain the node before its epilog comes to us. After the
+ * time the epilog would wait, the view is cut off. */
+static void check_hang(struct job *job, deadline_t *since)
+{
+	struct jobdir_view views[JOBDIR_VIEWS_MAX];
+	struct unmount u = {
+		.job = job->dir.job, .uid = job->uid, .ns_fd = job->ns_fd, .views = views, .n = job->n
+	};
+	struct stat st = { 0 };
+
+	if (strcmp(job->state, "open") != 0 || is_closing(job) || fstat(job->ns_fd, &st) < 0)
+		return;
+	if (procs_dying(job->uid, st.st_ino) == 0) {
+		*since = 0;
+		return;
+	}
+	if (*since == 0)
+		*since = deadline_in((unsigned int)job->policy->unmount_grace * 1000);
+	if (deadline_left(*since) > 0)
+		return;
+	for (size_t i = 0; i < job->n; i++)
+		snprintf(views[i].path, sizeof(views[i].path), "%s", job->stores[i].view);
+	for (size_t i = 0; i < job->n; i++)
+		lose(job, &job->stores[i],
+		     "processes that were killed could not end, because its file system does not answer");
+	if (unmount_abort(&u) < 0)
+		syslog(LOG_ERR, "job %" PRIu32 ": its views could not be cut off", job->dir.job);
+}
+
 /* A mount has changed in the job's namespace: is every view still there? */
 static void check_mounts(struct job *job)
 {
@@ -230,6 +262,7 @@ static void watch(struct job *job)
 {
 	auto_fd int sig = watch_signals();
 	auto_fd int mounts = fd_openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
+	deadline_t hanging_since = 0, tick = deadline_in(TICK_MS);
 
 	while (reap(job) > 0) {
 		struct pollfd p[2 + JOBDIR_VIEWS_MAX] = { { .fd = sig, .events = POLLIN },
@@ -238,7 +271,12 @@ static void watch(struct job *job)
 
 		for (size_t i = 0; i < job->n; i++)
 			p[2 + i] = (struct pollfd){ .fd = job->stores[i].err_fd, .events = POLLIN };
-		(void)poll(p, 2 + job->n, TICK_MS);
+		(void)poll(p, 2 + job->n, deadline_left(tick));
+		if (deadline_left(tick) == 0) {
+			status_write(job);
+			check_hang(job, &hanging_since);
+			tick = deadline_in(TICK_MS);
+		}
 		while (sig >= 0 && read(sig, &info, sizeof(info)) > 0)
 			; /* reap() looks for itself */
 		if (p[1].revents)
@@ -247,6 +285,19 @@ static void watch(struct job *job)
 			if (p[2 + i].revents && daemon_read_stderr(job, &job->stores[i]) == 0)
 				(void)close(take_fd(&job->stores[i].err_fd));
 	}
+}
+
+/* For the epilog, which tells the audit trail. */
+static void write_bytes(const struct job *job)
+{
+	char text[JOBDIR_VIEWS_MAX * 48] = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < job->n; i++)
+		len +=
+		    (size_t)snprintf(text + len, sizeof(text) - len, "%" PRIu64 " %" PRIu64 "\n",
+				     store_bytes_read(&job->stores[i]), store_bytes_written(&job->stores[i]));
+	(void)jobdir_write(job->dir.pin, "bytes", 0400, text);
 }
 
 static void report(int fd, int code, const char *step, const char *text)
@@ -268,7 +319,8 @@ static void leave_slurm(void)
 		(void)dup2(null, fd);
 	if (null > STDERR_FILENO)
 		(void)close(null);
-	(void)chdir("/"); /* cannot fail for root */
+	if (chdir("/") < 0)
+		_exit(EXIT_FAILURE); /* the prolog reports that we are gone */
 }
 
 void keeper_run(struct job *job, int report_fd)
@@ -299,6 +351,7 @@ void keeper_run(struct job *job, int report_fd)
 		audit_store(job, &job->stores[i], "open", NULL);
 	report(report_fd, 0, "", "");
 	watch(job);
+	write_bytes(job);
 	if (strcmp(job->state, "open") == 0)
 		job->state = "closing";
 	status_write(job);

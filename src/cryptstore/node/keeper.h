@@ -9,7 +9,7 @@ struct job;
 struct keeper_report {
 	int code; /* 0 or negative errno */
 	char step[32];
-	char text[512];
+	char text[1280];
 };
 
 /* Open everything, report on report_fd, watch until every daemon has ended. Never returns. */

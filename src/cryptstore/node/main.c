@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "cryptstore/node/commands.h"
+#include "cryptstore/node/fields.h"
 #include "cryptstore/node/jobdir.h"
 #include "util/fd.h"
 #include "util/proc.h"
@@ -19,10 +20,8 @@ static const struct command {
 	int (*run)(const struct command_request *q);
 	bool needs_job;
 } commands[] = {
-	{ "prolog", command_prolog, true },
-	{ "ensure", command_ensure, true },
-	{ "epilog", command_epilog, true },
-	{ "sweep", command_sweep, false },
+	{ "prolog", command_prolog, true }, { "ensure", command_ensure, true },
+	{ "epilog", command_epilog, true }, { "sweep", command_sweep, false },
 	{ "list", command_list, false },
 };
 
@@ -35,27 +34,18 @@ static int usage(void)
 	return 2;
 }
 
-/* A decimal number up to max; false otherwise. */
-static bool parse_number(const char *text, unsigned long max, unsigned long *ret)
-{
-	char *end;
-
-	errno = 0;
-	*ret = strtoul(text, &end, 10);
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *ret <= max;
-}
-
 static bool parse(struct command_request *q, bool *ret_has_job, int argc, char **argv)
 {
 	bool has_job = false, has_uid = false;
-	unsigned long n;
+	uint64_t n;
 
 	for (int i = 2; i < argc; i++) {
-		if (strncmp(argv[i], "--job=", 6) == 0 && parse_number(argv[i] + 6, UINT32_MAX - 1, &n) &&
+		if (strncmp(argv[i], "--job=", 6) == 0 && fields_is_number(argv[i] + 6, UINT32_MAX - 1, &n) &&
 		    n > 0) {
 			q->job = (uint32_t)n;
 			has_job = true;
-		} else if (strncmp(argv[i], "--uid=", 6) == 0 && parse_number(argv[i] + 6, UINT32_MAX, &n)) {
+		} else if (strncmp(argv[i], "--uid=", 6) == 0 &&
+			   fields_is_number(argv[i] + 6, UINT32_MAX, &n)) {
 			q->uid = (uid_t)n;
 			has_uid = true;
 		} else if (strncmp(argv[i], "--sysconfdir=/", 14) == 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +18,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "cryptstore/node/fields.h"
 #include "cryptstore/node/job.h"
 #include "grant/policy.h"
 #include "grant/ticket.h"
@@ -61,25 +63,41 @@ static int hear(int sock, struct message *m, deadline_t end)
 	return recv(sock, m, sizeof(*m), 0) == (ssize_t)sizeof(*m) ? 0 : -EPIPE;
 }
 
+/* One line of mountinfo: is it about this mount point, and what is there? */
+static bool line_is_about(char *line, const char *view, bool *ret_ours, uint64_t *ret_minor)
+{
+	char *at = line, *device = NULL, *point = NULL;
+
+	/* after the point come its options; the file system's type follows a lone dash */
+	*ret_ours = strstr(line, " - fuse.gocryptfs ") != NULL;
+	for (int field = 1; field <= 5; field++) {
+		char *word = fields_word(&at);
+
+		if (!word)
+			return false;
+		device = field == 3 ? word : device;
+		point = word;
+	}
+	device = device ? strchr(device, ':') : NULL;
+	/* views' names hold no character that mountinfo escapes */
+	return device && fields_is_number(device + 1, UINT_MAX, ret_minor) && strcmp(point, view) == 0;
+}
+
 bool ns_view_mounted(const char *view, unsigned int *ret_minor)
 {
 	auto_file FILE *f = fopen("/proc/self/mountinfo", "re");
 	auto_free char *line = NULL;
 	size_t size = 0;
-	bool found = false;
+	bool found = false, ours;
+	uint64_t minor;
 
+	/* the last line about a path is the mount on top */
 	while (f && getline(&line, &size, f) > 0) {
-		unsigned int major, minor;
-		char point[4096];
-
-		/* view names hold no character that mountinfo escapes; the last line about a path is the top
-		 * mount */
-		if (sscanf(line, "%*d %*d %u:%u %*s %4095s", &major, &minor, point) != 3 ||
-		    strcmp(point, view) != 0)
+		if (!line_is_about(line, view, &ours, &minor))
 			continue;
-		found = strstr(line, " - fuse.gocryptfs ") != NULL;
+		found = ours;
 		if (found && ret_minor)
-			*ret_minor = minor;
+			*ret_minor = (unsigned int)minor;
 	}
 	return found;
 }
@@ -150,7 +168,7 @@ static int fill(const struct job *job, char text[static 256])
  * go. */
 static void __attribute__((noreturn)) holder(const struct job *job, int sock)
 {
-	struct message m;
+	struct message m = { .word = WORD_AGAIN };
 	char text[256];
 	cpu_set_t all, one;
 	int tries = 0, r;
@@ -290,8 +308,10 @@ int ns_build(struct job *job, struct err *err)
 	pid = fork();
 	if (pid < 0)
 		return err_set(err, -errno, "fork: %s", strerror(errno));
-	if (pid == 0)
+	if (pid == 0) {
+		(void)close(take_fd(&mine)); /* or it would never see the keeper close its own */
 		holder(job, theirs);
+	}
 	r = attend(job, pid, mine, err);
 	if (r == 0)
 		r = remember(job, pid, err);

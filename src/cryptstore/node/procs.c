@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cryptstore/node/fields.h"
 #include "util/cleanup.h"
 #include "util/fd.h"
 
@@ -36,7 +37,9 @@ static bool has_job_in_environment(int dir, uint32_t job)
 
 	snprintf(want, sizeof(want), "SLURM_JOB_ID=%" PRIu32, job);
 	text = read_proc(dir, "environ", &len);
-	for (size_t i = 0; text && i < len; i += strlen(text + i) + 1)
+	if (!text)
+		return false;
+	for (size_t i = 0; i < len; i += strlen(text + i) + 1)
 		if (strcmp(text + i, want) == 0)
 			return true;
 	return false;
@@ -75,12 +78,15 @@ static bool runs_as(int dir, uid_t uid)
 {
 	auto_free char *text = NULL;
 	size_t len = 0;
-	uintmax_t real;
+	uint64_t real;
 	char *p;
 
 	text = read_proc(dir, "status", &len);
 	p = text ? strstr(text, "\nUid:") : NULL;
-	return p && sscanf(p, "\nUid: %" SCNuMAX, &real) == 1 && real == uid;
+	if (!p)
+		return false;
+	p += strlen("\nUid:");
+	return fields_number(&p, UINT32_MAX, &real) && (uid_t)real == uid;
 }
 
 static bool signal_one(int dir, pid_t pid, uid_t owner, void *arg)
@@ -104,6 +110,62 @@ int procs_signal(uint32_t job, uid_t uid, ino_t ns, int sig)
 
 	if (uid != 0)
 		(void)each_process(signal_one, &a);
+	return a.count;
+}
+
+/* Hexadecimal mask in a line of /proc/PID/status. */
+static bool mask_has_sigkill(const char *status, const char *name)
+{
+	const char *p = strstr(status, name);
+
+	return p && (strtoull(p + strlen(name), NULL, 16) & (1ULL << (SIGKILL - 1)));
+}
+
+/* PF_EXITING of the kernel's include/linux/sched.h, in field 9 of /proc/PID/stat. */
+static bool is_exiting(int dir)
+{
+	enum { PF_EXITING = 4, FLAGS_FIELD = 9 };
+	auto_free char *text = NULL;
+	size_t len = 0;
+	uint64_t flags = 0;
+	char *at;
+
+	text = read_proc(dir, "stat", &len);
+	at = text ? strrchr(text, ')') : NULL; /* the name before it may hold anything */
+	if (!at)
+		return false;
+	at++;
+	if (strncmp(at, " Z", 2) == 0)
+		return false;
+	for (int field = 3; field < FLAGS_FIELD; field++)
+		if (!fields_word(&at))
+			return false;
+	return fields_number(&at, UINT64_MAX, &flags) && (flags & PF_EXITING);
+}
+
+static bool count_dying(int dir, pid_t pid, uid_t owner, void *arg)
+{
+	struct signal_arg *a = arg;
+	auto_free char *status = NULL;
+	size_t len = 0;
+	struct stat st;
+
+	(void)pid;
+	if ((owner != a->uid && owner != 0) || fstatat(dir, "ns/mnt", &st, 0) < 0 || st.st_ino != a->ns)
+		return false;
+	status = read_proc(dir, "status", &len);
+	if (!status || !runs_as(dir, a->uid))
+		return false;
+	a->count +=
+	    is_exiting(dir) || mask_has_sigkill(status, "\nSigPnd:") || mask_has_sigkill(status, "\nShdPnd:");
+	return false;
+}
+
+int procs_dying(uid_t uid, ino_t ns)
+{
+	struct signal_arg a = { .uid = uid, .ns = ns };
+
+	(void)each_process(count_dying, &a);
 	return a.count;
 }
 

@@ -170,7 +170,8 @@ static int run_ladder(struct prolog *p, struct err *err)
 
 /* --- around it ---------------------------------------------------------- */
 
-/* Until the prolog has come to its good end, the job must not start: whatever ends the prolog, the reason stands there. */
+/* Until the prolog has come to its good end, the job must not start: whatever ends the prolog, the reason
+ * stands there. */
 static int expect_the_worst(struct prolog *p, struct err *err)
 {
 	int r = jobdir_write(p->job.dir.pin, "fail", 0400,

@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <syslog.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cryptstore/node/job.h"
 #include "grant/policy.h"
@@ -50,7 +51,7 @@ static void put_store(FILE *f, const struct store *s)
 	fprintf(f, ", \"id\": \"%s\", \"ticket\": \"%s\", \"mode\": \"%s\", \"state\": \"%s\", ", s->id,
 		s->ticket_id, s->mode, s->state);
 	fprintf(f, "\"pid\": %d, \"since\": %" PRId64 ", \"read\": %" PRIu64 ", \"written\": %" PRIu64 "}",
-		(int)s->pid, s->since, s->bytes_read, s->bytes_written);
+		(int)s->pid, s->since, store_bytes_read(s), store_bytes_written(s));
 }
 
 void status_write(const struct job *job)
@@ -106,7 +107,7 @@ static char *audit_line(const struct audit_event *e)
 	}
 	if (e->has_bytes)
 		fprintf(f, ", \"read\": %" PRIu64 ", \"written\": %" PRIu64, e->bytes_read, e->bytes_written);
-	(void)fputc('}', f);
+	fputs("}\n", f);
 	if (fclose(f) == 0)
 		return text;
 	free(text);
@@ -116,9 +117,7 @@ static char *audit_line(const struct audit_event *e)
 void audit_write(const struct policy *policy, const struct audit_event *e)
 {
 	auto_free char *line = audit_line(e);
-	auto_free char *with_newline = NULL;
-	auto_fd int fd = -1;
-	int n;
+	int fd, r;
 
 	if (!line)
 		return;
@@ -126,16 +125,13 @@ void audit_write(const struct policy *policy, const struct audit_event *e)
 		syslog(LOG_NOTICE, "audit %s", line);
 	if (!policy || !policy->audit_file)
 		return;
-	n = asprintf(&with_newline, "%s\n", line);
-	if (n < 0) {
-		with_newline = NULL;
-		return;
-	}
 	/* one write to a file opened for appending: lines of several nodes and jobs do not mix */
 	fd = fd_openat(AT_FDCWD, policy->audit_file, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0600);
-	if (fd < 0 || fd_write(fd, with_newline, (size_t)n) < 0)
-		syslog(LOG_ERR, "cannot write to the audit file '%s': %s", policy->audit_file,
-		       strerror(errno));
+	r = fd < 0 ? fd : fd_write(fd, line, strlen(line));
+	if (fd >= 0)
+		(void)close(fd);
+	if (r < 0)
+		syslog(LOG_ERR, "cannot write to the audit file '%s': %s", policy->audit_file, strerror(-r));
 }
 
 void audit_store(const struct job *job, const struct store *s, const char *event, const char *reason)
@@ -147,8 +143,8 @@ void audit_store(const struct job *job, const struct store *s, const char *event
 				       .ticket = s->ticket_id,
 				       .mode = s->mode,
 				       .reason = reason,
-				       .bytes_read = s->bytes_read,
-				       .bytes_written = s->bytes_written,
+				       .bytes_read = store_bytes_read(s),
+				       .bytes_written = store_bytes_written(s),
 				       .has_bytes = strcmp(event, "open") != 0 };
 
 	audit_write(job->policy, &e);

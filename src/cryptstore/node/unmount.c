@@ -65,9 +65,10 @@ static int abort_all(void *arg)
 	for (size_t i = 0; r == 0 && i < u->n; i++)
 		if (ns_view_mounted(u->views[i].path, &minor[n]))
 			n++;
-	if (r == 0 && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-		       mount("fusectl", FUSECTL, "fusectl", 0, NULL) < 0))
+	if (r == 0 && (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0))
 		r = -errno;
+	if (r == 0 && mount("fusectl", FUSECTL, "fusectl", 0, NULL) < 0 && errno != EBUSY)
+		r = -errno; /* EBUSY: the node has it mounted there */
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		char path[96];
 		auto_fd int fd = -1;
@@ -94,22 +95,36 @@ static int detach_all(void *arg)
 	return r;
 }
 
+int unmount_abort(const struct unmount *u)
+{
+	return deadline_call(abort_all, (void *)(uintptr_t)u, deadline_in(2000));
+}
+
+/* The job has ended; whoever still holds a file has escaped Slurm's process tracking. In a child: looking at
+ * a process can wait for its memory. */
+static int kill_holders(void *arg)
+{
+	const struct unmount *u = arg;
+	struct stat st = { 0 };
+
+	(void)fstat(u->ns_fd, &st);
+	(void)procs_signal(u->job, u->uid, st.st_ino, SIGKILL);
+	return 0;
+}
+
 enum unmount_result unmount_views(const struct unmount *u)
 {
 	unsigned int half = u->grace * 500;
-	struct stat st = { 0 };
 	int r;
 
-	(void)fstat(u->ns_fd, &st);
 	r = try_until(u, deadline_min(u->end, deadline_in(half)));
 	if (r < 0) {
-		/* the job has ended; whoever still holds a file has escaped Slurm's process tracking */
-		(void)procs_signal(u->job, u->uid, st.st_ino, SIGKILL);
+		(void)deadline_call(kill_holders, (void *)(uintptr_t)u, deadline_in(2000));
 		r = try_until(u, deadline_min(u->end, deadline_in(half)));
 	}
 	if (r == 0)
 		return UNMOUNT_CLEAN;
-	(void)deadline_call(abort_all, (void *)(uintptr_t)u, deadline_in(2000));
+	(void)unmount_abort(u);
 	r = deadline_call(detach_all, (void *)(uintptr_t)u, deadline_in(2000));
 	return r == 0 ? UNMOUNT_ABORTED : UNMOUNT_LEFT;
 }

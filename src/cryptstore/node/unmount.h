@@ -20,6 +20,9 @@ struct unmount {
 };
 enum unmount_result { UNMOUNT_CLEAN, UNMOUNT_ABORTED, UNMOUNT_LEFT };
 
+/* Only the last step but one: fail every request that waits for a daemon of the job, and all later ones. */
+int unmount_abort(const struct unmount *u);
+
 /* 1. umount2, again and again until half the grace is over; 2. after that the job's last processes are killed
  * between tries; 3. after the whole grace the FUSE connections are aborted and the mounts detached. Every
  * step that could hang runs in a child with a deadline. */
