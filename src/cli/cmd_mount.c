@@ -18,6 +18,7 @@
 #include "cli/exitcode.h"
 #include "cli/paths.h"
 #include "fuse/ctlsock.h"
+#include "fuse/sandbox.h"
 #include "fuse/session.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -287,8 +288,32 @@ static int choose_fsname(struct mount *m)
 	return 0;
 }
 
+/* Whoever started us reads two counters of 8 bytes in memory of its own. The mapping lives as long as the
+ * process. */
+static int map_counters(int64_t fd, _Atomic uint64_t **ret)
+{
+	void *at;
+
+	*ret = NULL;
+	if (fd < 0)
+		return 0;
+	at = mmap(NULL, 2 * sizeof(**ret), PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+	if (at == MAP_FAILED) {
+		log_error("-stats_fd: mmap: %s", strerror(errno));
+		return EXITCODE_OTHER;
+	}
+	(void)close((int)fd);
+	*ret = at;
+	return 0;
+}
+
 static int do_mount(struct mount *m)
 {
+	_Atomic uint64_t *counters;
+	int code = map_counters(m->c->opt.stats_fd, &counters);
+
+	if (code != 0)
+		return code;
 	const struct opts *o = &m->c->opt;
 	const struct session_options opt = {
 		.mountpoint = m->mountpoint,
@@ -308,6 +333,7 @@ static int do_mount(struct mount *m)
 		.fuse_debug = o->fusedebug,
 		.sharing = o->sharing,
 		.idle_ms = ((unsigned long long)o->idle_ns + 999999) / 1000000,
+		.counters = counters,
 		.ctlsock_fd = take_fd(&m->ctlsock_fd),
 	};
 	struct err err = { 0 };
@@ -356,6 +382,18 @@ static int prepare(struct mount *m)
 	return code;
 }
 
+/* Keys are derived, the mount is there, the monitor is outside: from here on only the store is needed. */
+static void enter_sandbox(const struct mount *m)
+{
+	const struct sandbox_options opt = { .store = m->dirfd, .ctlsock = m->ctlsock };
+	struct sandbox_state state;
+
+	sandbox_enter(&opt, &state);
+	log_debug("sandbox: no_new_privs %s, seccomp filter %s, Landlock %s (version %d)",
+		  state.no_new_privs ? "on" : "off", state.seccomp ? "on" : "off", state.landlock ? "on" : "off",
+		  state.landlock);
+}
+
 static int serve(struct mount *m)
 {
 	char why[TEXT_ERRNO_MAX];
@@ -375,6 +413,7 @@ static int serve(struct mount *m)
 	if (code != 0)
 		return code;
 	(void)proc_raise_nofile(NOFILE_WANTED);
+	enter_sandbox(m);
 	r = session_loop(m->session, on_ready, m);
 	if (r < 0) {
 		log_error("the mount on %s ended: %s", m->mountpoint, text_errno(r, why));
@@ -404,8 +443,9 @@ static void mount_done(struct mount *m)
 
 int cmd_mount(struct cli *c)
 {
-	struct mount m = { .c = c, .ctlsock_fd = -1, .dirfd = -1, .ready_fd = (int)c->opt.ready_fd,
-			   .peers = PEERS_NONE };
+	struct mount m = {
+		.c = c, .ctlsock_fd = -1, .dirfd = -1, .ready_fd = (int)c->opt.ready_fd, .peers = PEERS_NONE
+	};
 	int code;
 
 	m.notify = c->opt.notifypid > 0 && c->opt.notifypid <= INT32_MAX ? (pid_t)c->opt.notifypid : 0;

@@ -193,6 +193,8 @@ static int run(struct cli *c)
 	if (code == 0)
 		code = adopt_fd("ready_fd", c->opt.ready_fd);
 	if (code == 0)
+		code = adopt_fd("stats_fd", c->opt.stats_fd);
+	if (code == 0)
 		code = refuse_missing(&c->opt);
 	if (code == 0)
 		code = resolve_store(c);

@@ -303,7 +303,8 @@ int opts_parse(struct opts *ret, int argc, char **argv, struct err *err)
 			      .scryptn = 16,
 			      .longnamemax = 255,
 			      .key_fd = -1,
-			      .ready_fd = -1 };
+			      .ready_fd = -1,
+			      .stats_fd = -1 };
 	r = optwords_new(&words, argc, argv, err);
 	if (r < 0)
 		return r;

@@ -41,6 +41,7 @@ struct opts {
 	bool fg, quiet, debug, wpanic, nosyslog, fusedebug, json;
 	int64_t notifypid;
 	int64_t ready_fd; /* -1: not given */
+	int64_t stats_fd; /* -1: not given */
 	/* reverse mode and FIDO2: known, refused by the caller */
 	bool reverse;
 	char *fido2;

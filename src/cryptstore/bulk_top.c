@@ -117,9 +117,10 @@ static int make_store_dir(struct bulk *b, struct top *t, const char *dir, struct
 		bool last = !path[n];
 		char name[NAME_MAX + 1];
 
-		if (n >= sizeof(name))
-			return err_set_exit(err, -ENAMETOOLONG, CS_USAGE, "'%s': %s", dir,
-					    strerror(ENAMETOOLONG));
+		if (n >= sizeof(name)) {
+			r = -ENAMETOOLONG;
+			break;
+		}
 		memcpy(name, path, n);
 		name[n] = '\0';
 		r = step_into(b, name, last && !t->single ? BULK_UNFINISHED_DIR : 0700, &at, &made);

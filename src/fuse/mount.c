@@ -170,6 +170,7 @@ static int prepare(struct session *s, struct view *v, const struct session_optio
 	s->ops.kernel_cache = o->kernel_cache;
 	s->ops.serialize_reads = o->serialize_reads;
 	s->ops.max_read = max_read_of(o->ko);
+	s->ops.counters = o->counters;
 	s->threads = o->threads;
 	idle_init(&s->idle, o->idle_ms);
 	rc = inherited ? 0 : monitor_start();

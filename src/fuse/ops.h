@@ -1,4 +1,5 @@
-/* ops.h - what the files ops*.c share: the state behind a session and the common replies. Internal to fuse/. */
+/* ops.h - what the files ops*.c share: the state behind a session and the common replies. Internal to fuse/.
+ */
 #ifndef FUSE_OPS_H
 #define FUSE_OPS_H
 
@@ -7,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "view/view.h"
 
@@ -24,9 +26,10 @@ struct ops_state {
 	enum view_sharing sharing;
 	struct ops_timeouts timeouts;
 	bool suid, acl, kernel_cache, serialize_reads;
-	bool privileged;	/* euid 0: writing does not clear set-id bits by itself */
-	unsigned int max_read;	/* as given to mount(2) */
-	struct lockwait *locks; /* NULL in exclusive mode */
+	bool privileged;	    /* euid 0: writing does not clear set-id bits by itself */
+	unsigned int max_read;	    /* as given to mount(2) */
+	_Atomic uint64_t *counters; /* bytes read, bytes written; NULL: nobody wants to know */
+	struct lockwait *locks;	    /* NULL in exclusive mode */
 	struct fuse_session *se;
 };
 
@@ -68,8 +71,9 @@ static inline struct view_caller ops_caller(fuse_req_t req)
 
 /* Reply 0 or an error (negative errno of a view; this is the one place that turns damage into EIO). */
 void ops_reply_status(fuse_req_t req, int rc);
-/* The same for a request on a node, not on a name: in the shared modes a node that is not found was removed or renamed
- * elsewhere; ESTALE makes the kernel look its name up again, so that the program gets the right answer. */
+/* The same for a request on a node, not on a name: in the shared modes a node that is not found was removed
+ * or renamed elsewhere; ESTALE makes the kernel look its name up again, so that the program gets the right
+ * answer. */
 void ops_reply_node_status(fuse_req_t req, int rc);
 /* The positive errno the kernel is told for a view's negative one. */
 int ops_errno(int rc);
@@ -81,7 +85,8 @@ void ops_forget(const struct ops_state *s, struct view_node *node, uint64_t n);
 /* n bytes that belong to the calling thread until its next request; NULL if memory is short. */
 void *ops_scratch(size_t n);
 /* Clear set-id bits of a file that an unprivileged caller is about to change. 0 or negative errno. */
-int ops_kill_privileges(const struct ops_state *s, const struct view_caller *who, fuse_ino_t ino, struct view_file *f);
+int ops_kill_privileges(const struct ops_state *s, const struct view_caller *who, fuse_ino_t ino,
+			struct view_file *f);
 
 /* ops_name.c */
 void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name);
@@ -93,8 +98,8 @@ void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
-void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
-		unsigned int flags);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		const char *new_name, unsigned int flags);
 void ops_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char *new_name);
 
 /* ops_attr.c */
@@ -107,12 +112,14 @@ void ops_statfs(fuse_req_t req, fuse_ino_t ino);
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
-void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	       struct fuse_file_info *fi);
 void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void ops_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
-void ops_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length, struct fuse_file_info *fi);
+void ops_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+		   struct fuse_file_info *fi);
 
 /* ops_lock.c */
 void ops_getlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct flock *lock);
@@ -127,7 +134,8 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_fsyncdir(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
 /* ops_xattr.c */
-void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
+void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+		  int flags);
 void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void ops_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);

@@ -1,6 +1,7 @@
 /* ops_file.c - FUSE requests on open files: open, create, data, sync, release. */
 #include "ops.h"
 
+#include <stdatomic.h>
 #include <errno.h>
 #include <fcntl.h>
 
@@ -10,8 +11,10 @@
 /* What the kernel may do with its copy of the file while this handle is open. */
 static void set_open_flags(const struct ops_state *s, struct fuse_file_info *fi, bool keep)
 {
-	/* In the shared modes -kernel_cache cannot be had: it would show for ever what another node has replaced. */
-	fi->keep_cache = s->sharing != VIEW_STRICT && (keep || (s->kernel_cache && s->sharing == VIEW_EXCLUSIVE));
+	/* In the shared modes -kernel_cache cannot be had: it would show for ever what another node has
+	 * replaced. */
+	fi->keep_cache =
+	    s->sharing != VIEW_STRICT && (keep || (s->kernel_cache && s->sharing == VIEW_EXCLUSIVE));
 	/* The kernel would keep what was appended as a page at the offset it took for the end. */
 	if (s->sharing == VIEW_SHARED && (fi->flags & O_APPEND))
 		fi->direct_io = 1;
@@ -70,6 +73,14 @@ void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode
 	}
 }
 
+enum counter { BYTES_READ, BYTES_WRITTEN };
+
+static void count(const struct ops_state *s, enum counter which, ssize_t n)
+{
+	if (s->counters && n > 0)
+		(void)atomic_fetch_add_explicit(&s->counters[which], (uint64_t)n, memory_order_relaxed);
+}
+
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	const struct ops_state *s = ops_of(req);
@@ -78,20 +89,22 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 
 	(void)ino;
 	n = s->v->read(ops_file(fi), (uint64_t)off, size < VIEW_IO_MAX ? size : VIEW_IO_MAX, &data);
+	count(s, BYTES_READ, n);
 	if (n < 0)
 		ops_reply_status(req, (int)n);
 	else
 		(void)fuse_reply_buf(req, (const char *)data, (size_t)n);
 }
 
-/* fi->flags are those of this moment (fcntl(2) F_SETFL changes them) and 0 when the kernel writes a mapping's page back,
- * which it does through any open file. In exclusive mode the kernel itself knows the end. */
+/* fi->flags are those of this moment (fcntl(2) F_SETFL changes them) and 0 when the kernel writes a mapping's
+ * page back, which it does through any open file. In exclusive mode the kernel itself knows the end. */
 static bool appends(const struct ops_state *s, const struct fuse_file_info *fi)
 {
 	return s->sharing != VIEW_EXCLUSIVE && (fi->flags & O_APPEND) && !fi->writepage;
 }
 
-void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off, struct fuse_file_info *fi)
+void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	       struct fuse_file_info *fi)
 {
 	const struct ops_state *s = ops_of(req);
 	struct view_caller who = ops_caller(req);
@@ -104,8 +117,9 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off
 	if (wire_kill_privileges())
 		n = ops_kill_privileges(s, &who, ino, ops_file(fi));
 	if (n == 0)
-		n = s->v->write(ops_file(fi), &who, appends(s, fi) ? VIEW_APPEND : (uint64_t)off, (const uint8_t *)buf,
-				size);
+		n = s->v->write(ops_file(fi), &who, appends(s, fi) ? VIEW_APPEND : (uint64_t)off,
+				(const uint8_t *)buf, size);
+	count(s, BYTES_WRITTEN, n);
 	if (n < 0)
 		ops_reply_status(req, (int)n);
 	else
@@ -115,7 +129,8 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off
 void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	const struct ops_state *s = ops_of(req);
-	/* The kernel leaves it to us that close(2) of any descriptor ends the process's fcntl locks; the view does that. */
+	/* The kernel leaves it to us that close(2) of any descriptor ends the process's fcntl locks; the view
+	 * does that. */
 	int rc = s->v->flush ? s->v->flush(ops_file(fi), fi->lock_owner) : 0;
 
 	(void)ino;
@@ -161,7 +176,8 @@ void ops_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fus
 		(void)fuse_reply_lseek(req, rc);
 }
 
-void ops_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length, struct fuse_file_info *fi)
+void ops_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t length,
+		   struct fuse_file_info *fi)
 {
 	const struct ops_state *s = ops_of(req);
 	struct view_caller who = ops_caller(req);

@@ -57,5 +57,5 @@ mode_test()
 	table pjdfstest "$mode" "${n:-0}" "$(wc -l <"$T/$mode.bad")" "$(wc -l <"$T/$mode.skip")" \
 		"backing: $(wc -l <"$T/back.$who.bad") failed, $(wc -l <"$T/back.$who.skip") skipped"
 }
-for_modes mode_test
+for_modes mode_test "allow_other default shared strict xchacha aessiv plaintextnames acl-suid-dev"
 done_testing

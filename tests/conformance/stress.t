@@ -52,5 +52,5 @@ mode_test()
 	[ $passed -gt 20 ] && pass "$mode: more than 20 stressors ran" || fail "$mode: more than 20 stressors ran" "$passed"
 	table stress-ng "$mode" $passed $failed $skipped "skipped: not in this stress-ng, or not possible on the backing file system"
 }
-for_modes mode_test "allow_other shared"
+for_modes mode_test "allow_other"
 done_testing

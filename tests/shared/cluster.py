@@ -167,6 +167,12 @@ def versions(c, count, seed):
     return Result(c.all("versions", name="versions", count=count, seed=seed))
 
 
+def mapappend(c, count):
+    r = Result([c.on(0, "mapappend", name="mapappend", count=count)])
+    r.lost = sum(c.on(i, "op", op="size", name="mapappend")["got"] != 8192 + 3 * count for i in range(len(c.nodes)))
+    return r
+
+
 def locked(c, count, kind):
     r = Result(c.all("locked", name="counter." + kind, count=count, kind=kind))
     got = bytes.fromhex(c.on(len(c.nodes) - 1, "op", op="read", name="counter." + kind, size=20)["got"])
@@ -269,4 +275,5 @@ def killed(c, size, seconds, seed):
         near = (lambda k: hurt is not None and k * size // 4096 <= ((hurt + 1) * size - 1) // 4096 and
                 ((k + 1) * size - 1) // 4096 >= hurt * size // 4096)
         r.lost = max(r.lost, sum(not near(k) for k in wrong))
+    c.on((victim + 1) % n, "unlink", name=name)     # its torn block, if any, is no news to the -fsck that follows
     return r

@@ -315,7 +315,8 @@ def p_versions(n, name, count, seed, mapped=True, **_):
                     wrong += w < v or text[b:b + 4096] != record(w, 4096)
         except (OSError, ValueError) as e:
             if isinstance(e, OSError):
-                c.error(e, (errno.ENOENT,) if v == 0 else ())
+                # ESTALE: the name was replaced twice while it was being opened (site-docs/concurrency.md)
+                c.error(e, (errno.ESTALE, errno.ENOENT) if v == 0 else (errno.ESTALE,))
     if v < count:
         c.errors += 1
         c.what["never saw the last version"] = 1
@@ -469,6 +470,34 @@ def p_op(n, op, name, off=0, size=0, fill=0, keep=False, **_):
     else:
         os.close(fd)
     return dict(got=got)
+
+
+def p_unlink(n, name, **_):
+    os.unlink(n.path(name))
+    return {}
+
+
+def p_mapappend(n, name, count, **_):
+    """A page of a mapping goes back through whichever open file the kernel picks: not to the end, if that one appends."""
+    c = Count()
+    path = n.path(name)
+    with open(path, "wb") as f:
+        f.write(bytes(8192))
+    want = bytearray(8192)
+    for k in range(count):
+        fd = os.open(path, os.O_RDWR)
+        log = os.open(path, os.O_WRONLY | os.O_APPEND)
+        m = mmap.mmap(fd, 8192)
+        m[k % 8192] = want[k % 8192] = 1 + k % 255
+        os.close(fd)            # only the appending one is left to write through
+        m.flush()
+        m.close()
+        os.write(log, b"%03d" % (k % 1000))
+        want += b"%03d" % (k % 1000)
+        os.close(log)
+        c.ops += 1
+    with open(path, "rb") as f:
+        return c.answer(wrong=int(f.read() != bytes(want)))
 
 
 def p_sum(n, **_):

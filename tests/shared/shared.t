@@ -42,6 +42,8 @@ def patterns(c, mode):
     sub(case, "O_EXCL against unlink", cl.names, times(200 * k), SEED)
     sub(case, "truncate against write", cl.truncate, times(250 * k), SEED)
     sub(case, "close-to-open, by read and mmap", cl.versions, times(60), SEED)
+    if mode == "shared":
+        sub(case, "a mapping beside a log of the same file", cl.mapappend, times(20))
     sub(case, "a counter under fcntl locks", cl.locked, times(60 * k), "fcntl")
     sub(case, "a counter under flock", cl.locked, times(60 * k), "flock")
     sub(case, "a history of reads and writes", cl.history, times(300 * k), SEED)
