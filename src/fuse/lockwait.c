@@ -1,8 +1,9 @@
-/* lockwait.c - file locks that somebody waits for: one thread tries them again and again, so that no worker blocks.
+/* lockwait.c - file locks that somebody waits for: one thread tries them again and again, so that no worker
+ * blocks.
  *
- * Waiting in the backing file system (F_OFD_SETLKW) would need a thread per waiter and a signal to interrupt it, with the
- * usual race, and would keep threads for ever on a dead server. A waiter is tried at once when this mount lets go of some
- * lock, and every 2 to 50 ms for locks held on other nodes. */
+ * Waiting in the backing file system (F_OFD_SETLKW) would need a thread per waiter and a signal to interrupt
+ * it, with the usual race, and would keep threads for ever on a dead server. A waiter is tried at once when
+ * this mount lets go of some lock, and every 2 to 50 ms for locks held on other nodes. */
 #include "lockwait.h"
 
 #include <errno.h>

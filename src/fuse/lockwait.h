@@ -1,5 +1,6 @@
-/* lockwait.h - file locks that somebody waits for, kept away from the worker threads. Internal to fuse/. Forgetting pages is
- * done here too: it may wait for pages that are being read or written, so for worker threads. */
+/* lockwait.h - file locks that somebody waits for, kept away from the worker threads. Internal to fuse/.
+ * Forgetting pages is done here too: it may wait for pages that are being read or written, so for worker
+ * threads. */
 #ifndef FUSE_LOCKWAIT_H
 #define FUSE_LOCKWAIT_H
 
@@ -16,8 +17,8 @@ struct lockwant {
 	int op;
 	struct flock lk;
 	bool held; /* it is there already: lockwait_add only answers */
-	/* Not NULL: before the answer the kernel forgets what it keeps of this inode, since whoever held the lock before may
-	 * have changed the file on another node, within one tick of its time of change. */
+	/* Not NULL: before the answer the kernel forgets what it keeps of this inode, since whoever held the
+	 * lock before may have changed the file on another node, within one tick of its time of change. */
 	struct fuse_session *forget;
 	fuse_ino_t ino;
 };
@@ -26,7 +27,8 @@ struct lockwait *lockwait_new(const struct view_ops *v); /* NULL if memory is sh
 /* Ends the thread; those still waiting are told EINTR. NULL is fine. */
 void lockwait_free(struct lockwait *w);
 
-/* Answer req once the lock is there, or with EINTR when the waiting process was interrupted. Takes req over. */
+/* Answer req once the lock is there, or with EINTR when the waiting process was interrupted. Takes req over.
+ */
 void lockwait_add(struct lockwait *w, fuse_req_t req, const struct lockwant *want);
 
 /* A lock may have become free: try again now. NULL is fine. */

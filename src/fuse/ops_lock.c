@@ -1,4 +1,5 @@
-/* ops_lock.c - FUSE requests for application locks; sent in the shared modes only, else the kernel keeps locks itself. */
+/* ops_lock.c - FUSE requests for application locks; sent in the shared modes only, else the kernel keeps
+ * locks itself. */
 #include "ops.h"
 
 #include <errno.h>
@@ -45,7 +46,9 @@ void ops_setlk(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct
 
 void ops_flock(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, int op)
 {
-	struct lockwant want = { .file = ops_file(fi), .owner = fi->lock_owner, .whole = true, .op = op & ~LOCK_NB, .ino = ino };
+	struct lockwant want = {
+		.file = ops_file(fi), .owner = fi->lock_owner, .whole = true, .op = op & ~LOCK_NB, .ino = ino
+	};
 
 	lock(req, &want, want.op == LOCK_UN, !(op & LOCK_NB));
 }

@@ -1,6 +1,6 @@
-/* ior.c - an MPI program with the shared-file patterns of the IOR benchmark: all ranks write one file, each its own parts
- * (segmented; strided by records that lie across blocks), by plain write(2), by MPI-IO, and by collective MPI-IO; then every
- * rank reads and checks what another one wrote (IOR's -C).   ior FILE COUNT */
+/* ior.c - an MPI program with the shared-file patterns of the IOR benchmark: all ranks write one file, each
+ * its own parts (segmented; strided by records that lie across blocks), by plain write(2), by MPI-IO, and by
+ * collective MPI-IO; then every rank reads and checks what another one wrote (IOR's -C).   ior FILE COUNT */
 #include <fcntl.h>
 #include <mpi.h>
 #include <stdint.h>
@@ -27,11 +27,11 @@ static int io(int api, int fd, MPI_File f, int writing, void *buf, size_t n, off
 	if (api == POSIX)
 		return (size_t)(writing ? pwrite(fd, buf, n, off) : pread(fd, buf, n, off)) == n ? 0 : 1;
 	if (api == COLLECTIVE)
-		r = writing ? MPI_File_write_at_all(f, off, buf, (int)n, MPI_BYTE, &st) :
-			      MPI_File_read_at_all(f, off, buf, (int)n, MPI_BYTE, &st);
+		r = writing ? MPI_File_write_at_all(f, off, buf, (int)n, MPI_BYTE, &st)
+			    : MPI_File_read_at_all(f, off, buf, (int)n, MPI_BYTE, &st);
 	else
-		r = writing ? MPI_File_write_at(f, off, buf, (int)n, MPI_BYTE, &st) :
-			      MPI_File_read_at(f, off, buf, (int)n, MPI_BYTE, &st);
+		r = writing ? MPI_File_write_at(f, off, buf, (int)n, MPI_BYTE, &st)
+			    : MPI_File_read_at(f, off, buf, (int)n, MPI_BYTE, &st);
 	if (r == MPI_SUCCESS)
 		MPI_Get_count(&st, MPI_BYTE, &got);
 	return got == (int)n ? 0 : 1;
@@ -53,7 +53,8 @@ static long one(const char *path, int api, int strided, size_t size, int count)
 	for (int writing = 1; writing >= 0; writing--) {
 		if (api == POSIX)
 			fd = open(path, O_RDWR | O_CREAT, 0644);
-		else if (MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_RDWR | MPI_MODE_CREATE, MPI_INFO_NULL, &f) != MPI_SUCCESS)
+		else if (MPI_File_open(MPI_COMM_WORLD, path, MPI_MODE_RDWR | MPI_MODE_CREATE, MPI_INFO_NULL,
+				       &f) != MPI_SUCCESS)
 			MPI_Abort(MPI_COMM_WORLD, 2);
 		for (int k = 0; k < count; k++) {
 			uint64_t i = number(strided, writing ? rank : other, k, count);
@@ -97,8 +98,8 @@ int main(int argc, char **argv)
 				snprintf(path, sizeof(path), "%s.%d.%d.%zu", argv[1], api, strided, s);
 				w = one(path, api, strided, sizes[s], atoi(argv[2]));
 				if (rank == 0 && w)
-					printf("%s, %s, records of %zu: %ld wrong\n", apis[api], strided ? "strided" : "segmented",
-					       sizes[s], w);
+					printf("%s, %s, records of %zu: %ld wrong\n", apis[api],
+					       strided ? "strided" : "segmented", sizes[s], w);
 				wrong += w;
 				ops += 2L * ranks * atoi(argv[2]);
 			}

@@ -1,4 +1,5 @@
-/* test_shared.c - two views of one store, as on two nodes, at once: nothing lost, nothing torn, nothing left behind. */
+/* test_shared.c - two views of one store, as on two nodes, at once: nothing lost, nothing torn, nothing left
+ * behind. */
 #include "unit.h"
 
 #include "util/cleanup.h"
@@ -329,7 +330,9 @@ static void truncate_against_write_never_damages(void **state)
 	memset(buf, 'w', sizeof(buf));
 	assert_int_equal(pthread_create(&thread, NULL, truncate_again_and_again, &t), 0);
 	for (int i = 0; i < 2000; i++) {
-		assert_int_equal(c.fx.ops->write(f, NULL, (uint64_t)(i * 37 % 20000), buf, (size_t)(i % 9999 + 1)), i % 9999 + 1);
+		assert_int_equal(
+		    c.fx.ops->write(f, NULL, (uint64_t)(i * 37 % 20000), buf, (size_t)(i % 9999 + 1)),
+		    i % 9999 + 1);
 		for (uint64_t off = 0;; off += 8192) {
 			ssize_t n = c.fx.ops->read(f, off, 8192, &data);
 
