@@ -23,7 +23,7 @@ struct volume;
 enum {
 	BULK_UNFINISHED = 01600,     /* sticky means nothing on a regular file, so nobody sets it */
 	BULK_UNFINISHED_DIR = 01700, /* of the top directory only: made by an earlier, unfinished run */
-	BULK_CHUNK = 64 << 10,	     /* bytes moved at a time; a multiple of the block */
+	BULK_CHUNK = 128 << 10,	     /* bytes moved at a time; a multiple of the block */
 	BULK_RANGE = 16 << 20,	     /* a file of more than two ranges is copied by several threads */
 	BULK_OWN_TASK = 1 << 20,     /* from this size on a file is a piece of work by itself */
 	BULK_THREADS_MAX = 256,

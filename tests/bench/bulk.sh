@@ -5,7 +5,9 @@
 #
 # Prints medians in seconds and their ratios. Contestants take turns within a round, so that a busy neighbour meets
 # all of them. Everything lies on a memory file system (BENCH_DIR, default /dev/shm), so that the software is measured
-# and not the disk. Environment: CRYPTSTORE, GOCRYPTFS_GO, top_builddir.
+# and not the disk. The last column is the ratio of processor time to that of the plain copy, which a busy machine
+# disturbs less: divided by the number of processors it is what an idle one would show at best. BENCH_ROWS chooses
+# among "tree large". Environment: CRYPTSTORE, GOCRYPTFS_GO, top_builddir.
 set -euo pipefail
 
 ROUNDS=${1:-7}
@@ -57,15 +59,15 @@ fresh_store() # the same, empty
 	find "$T/store" -mindepth 1 -maxdepth 1 ! -name gocryptfs.conf ! -name gocryptfs.diriv -exec rm -rf {} +
 }
 fresh_out() { rm -rf "$T/out" && mkdir "$T/out"; }
-now() { date +%s.%N; }
-timed() # ROW COMMAND...: appends the seconds to the row's file
+TIMEFORMAT='%R %U %S'
+timed() # ROW COMMAND...: appends the seconds, and those of processor time, to the row's files
 {
-	local row=$1 a b
+	local row=$1 wall user sys
 	shift
-	a=$(now)
-	"$@" >/dev/null
-	b=$(now)
-	awk -v a="$a" -v b="$b" 'BEGIN { printf "%.4f\n", b - a }' >>"$T/times.$row"
+	{ time "$@" >/dev/null 2>"$T/errors"; } 2>"$T/time" || { cat "$T/errors" >&2; return 1; }
+	read -r wall user sys <"$T/time"
+	echo "$wall" >>"$T/times.$row"
+	awk -v u="$user" -v s="$sys" 'BEGIN { print u + s }' >>"$T/times.$row-cpu"
 }
 with_mount() # COMMAND...: the mount is not timed
 {
@@ -76,7 +78,8 @@ with_mount() # COMMAND...: the mount is not timed
 }
 key=(--quiet --key "passfile:$T/pw")
 
-for what in tree large; do
+ROWS=${BENCH_ROWS:-tree large}
+for what in $ROWS; do
 	for ((i = 0; i <= ROUNDS; i++)); do # round 0 warms up and does not count
 		fresh_store
 		with_mount timed "$what-in-go" cp -a "$T/$what" "$T/mnt/"
@@ -97,13 +100,14 @@ median() { sort -n "$T/times.$1" | awk '{ v[NR] = $1 } END { printf "%.4f", NR %
 spread() { sort -n "$T/times.$1" | awk '{ v[NR] = $1 } END { printf "%.2f-%.2f", v[1], v[NR] }'; }
 awk -F': ' '/model name/ { print "# " $2; exit }' /proc/cpuinfo
 echo "# $(nproc) processors, kernel $(uname -r), $ROUNDS rounds, medians in seconds (range)"
-printf '%-12s %22s %22s %22s %8s %10s\n' row "cp -a, Go mount" "cp -a, plain" "cryptstore" go/ours ours/plain
-for what in tree large; do
+printf '%-10s %20s %20s %20s %8s %10s %8s\n' row "cp -a, Go mount" "cp -a, plain" "cryptstore" go/ours ours/plain in-cpu
+for what in $ROWS; do
 	for way in in out; do
 		go=$(median "$what-$way-go") plain=$(median "$what-plain") ours=$(median "$what-$way-ours")
-		printf '%-12s %22s %22s %22s %8s %10s\n' "$what-$way" "$go ($(spread "$what-$way-go"))" \
+		printf '%-10s %20s %20s %20s %8s %10s %8s\n' "$what-$way" "$go ($(spread "$what-$way-go"))" \
 			"$plain ($(spread "$what-plain"))" "$ours ($(spread "$what-$way-ours"))" \
 			"$(awk -v a="$go" -v b="$ours" 'BEGIN { printf "%.2f", a / b }')" \
-			"$(awk -v a="$ours" -v b="$plain" 'BEGIN { printf "%.2f", a / b }')"
+			"$(awk -v a="$ours" -v b="$plain" 'BEGIN { printf "%.2f", a / b }')" \
+			"$(awk -v a="$(median "$what-$way-ours-cpu")" -v b="$(median "$what-plain-cpu")" 'BEGIN { printf "%.2f", a / b }')"
 	done
 done
