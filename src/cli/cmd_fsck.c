@@ -101,7 +101,8 @@ static void print_line(const struct check_finding *f)
 		printf("fsck: corrupt entry in dir %s: %s: %s", plain, name, why);
 		break;
 	case CHECK_LEFTOVER:
-		printf("fsck: harmless leftover of an interrupted operation in dir %s: %s: %s", plain, name, why);
+		printf("fsck: harmless leftover of an interrupted operation in dir %s: %s: %s", plain, name,
+		       why);
 		break;
 	case CHECK_DIR:
 		printf("fsck: error opening dir %s: %s", plain, why);

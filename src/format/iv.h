@@ -7,7 +7,8 @@
 
 #include "format/name.h"
 
-/* What was read from gocryptfs.diriv (n bytes, up to 17 asked for) is an IV: 0, or -EUCLEAN (not 16 bytes, all zero). */
+/* What was read from gocryptfs.diriv (n bytes, up to 17 asked for) is an IV: 0, or -EUCLEAN (not 16 bytes,
+ * all zero). */
 int iv_check(const uint8_t *in, ssize_t n, uint8_t ret[static NAME_IV_LEN]);
 void iv_new(uint8_t ret[static NAME_IV_LEN]); /* random, never all zero */
 

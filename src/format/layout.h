@@ -38,7 +38,7 @@ enum layout_size_state {
 	LAYOUT_OK,
 	LAYOUT_TRUNCATED_HEADER, /* 1..17 bytes: corrupt, shown as size 0 */
 	LAYOUT_HEADER_ONLY,	 /* 18 bytes: empty */
-	LAYOUT_TORN_BLOCK,	 /* last block has 1..overhead bytes: shown as one plaintext byte, reads fail */
+	LAYOUT_TORN_BLOCK, /* last block has 1..overhead bytes: shown as one plaintext byte, reads fail */
 };
 /* Plaintext size of a ciphertext file of n bytes; ret_state may be NULL. */
 uint64_t layout_plain_size(const struct layout *l, uint64_t n, enum layout_size_state *ret_state);
@@ -54,7 +54,8 @@ static inline size_t layout_run_cipher_len(const struct layout *l, size_t n)
 {
 	return n + layout_run_blocks(n) * l->overhead;
 }
-/* Plaintext bytes in n ciphertext bytes starting at a block boundary; a torn last block (1..overhead bytes) counts 1. */
+/* Plaintext bytes in n ciphertext bytes starting at a block boundary; a torn last block (1..overhead bytes)
+ * counts 1. */
 size_t layout_run_plain_len(const struct layout *l, size_t n);
 
 #endif

@@ -64,9 +64,11 @@ const char *ctlmsg_strerror(int err, char buf[static 128])
 /* Length of the valid UTF-8 sequence at s (n bytes left), 0 if there is none. */
 static size_t utf8_len(const unsigned char *s, size_t n)
 {
-	size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xc2 && s[0] < 0xe0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3
-			       : s[0] >= 0xf0 && s[0] < 0xf5	   ? 4
-								   : 0;
+	size_t len = s[0] < 0x80		   ? 1
+		     : s[0] >= 0xc2 && s[0] < 0xe0 ? 2
+		     : (s[0] & 0xf0) == 0xe0	   ? 3
+		     : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
+						   : 0;
 
 	if (len > n)
 		return 0;
@@ -128,7 +130,8 @@ static const char *read_wish(const json_t *o, struct wish *ret)
 
 	*ret = (struct wish){ "", "" };
 	if (!json_is_object(o))
-		return json_is_null(o) ? NULL : "cannot unmarshal into Go value of type ctlsock.RequestStruct";
+		return json_is_null(o) ? NULL
+				       : "cannot unmarshal into Go value of type ctlsock.RequestStruct";
 	json_object_foreach((json_t *)o, key, value)
 	{
 		const char **to = strcasecmp(key, "EncryptPath") == 0	? &ret->encrypt
@@ -157,7 +160,8 @@ static char *translate(struct view *v, const struct wish *wish)
 	if (!clean)
 		return NULL;
 	if (strcmp(clean, path) != 0) {
-		if (asprintf(&warning, "Non-canonical input path '%s' has been interpreted as '%s'.", path, clean) < 0)
+		if (asprintf(&warning, "Non-canonical input path '%s' has been interpreted as '%s'.", path,
+			     clean) < 0)
 			return NULL;
 		r.warn_text = warning;
 	}

@@ -23,8 +23,8 @@
 enum {
 	EXIT_CTLSOCK = 20,
 	BACKLOG = 16,
-	CLIENTS_MAX = 64,    /* more wait in the backlog */
-	REQUEST_MAX = 5000,  /* one read that fills this closes the connection, as upstream */
+	CLIENTS_MAX = 64,   /* more wait in the backlog */
+	REQUEST_MAX = 5000, /* one read that fills this closes the connection, as upstream */
 };
 
 struct ctlsock {
@@ -67,7 +67,8 @@ int ctlsock_listen(const char *path, int *ret_fd, struct err *err)
 	int rc = ctlsock_address(&at, path);
 
 	if (rc < 0)
-		return err_set_exit(err, rc, EXIT_CTLSOCK, "ctlsock: listen unix %s: bind: invalid argument", path);
+		return err_set_exit(err, rc, EXIT_CTLSOCK, "ctlsock: listen unix %s: bind: invalid argument",
+				    path);
 	remove_orphan(&at);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, BACKLOG) < 0) {

@@ -16,8 +16,8 @@ struct idle {
 
 /* timeout_ms 0 switches it off. A check every quarter of the timeout, but at least every two minutes. */
 void idle_init(struct idle *i, uint64_t timeout_ms);
-/* One check: true if the mount has been idle long enough. A name operation since the last check, or any open file or
- * directory, starts the count again. */
+/* One check: true if the mount has been idle long enough. A name operation since the last check, or any open
+ * file or directory, starts the count again. */
 bool idle_check(struct idle *i, const struct view_stats *now);
 /* The unmount did not work (somebody's working directory is inside): start again. */
 void idle_restart(struct idle *i);

@@ -1,8 +1,10 @@
-/* monitor.c - a tiny process beside the daemon that unmounts: on request, and when the daemon dies without doing so.
+/* monitor.c - a tiny process beside the daemon that unmounts: on request, and when the daemon dies without
+ * doing so.
  *
- * It is forked before a password is read, holds no descriptor but its socket, and stays outside of what the daemon later
- * confines itself to. Protocol on a SOCK_SEQPACKET pair: 'W' + path (watch), 'U' (unmount), 'L' (unmount lazily),
- * 'D' (unmount lazily if dead), 'F' (forget); all but the last are answered by an int, 0 or negative errno. */
+ * It is forked before a password is read, holds no descriptor but its socket, and stays outside of what the
+ * daemon later confines itself to. Protocol on a SOCK_SEQPACKET pair: 'W' + path (watch), 'U' (unmount), 'L'
+ * (unmount lazily), 'D' (unmount lazily if dead), 'F' (forget); all but the last are answered by an int, 0 or
+ * negative errno. */
 #include "monitor.h"
 
 #include <errno.h>
@@ -38,7 +40,8 @@ struct watched {
 /* fusermount3 knows whether this user may unmount; it tells no errno. */
 static int run_fusermount(const char *path, bool lazy)
 {
-	static const char *const program[] = { "fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3", "fusermount" };
+	static const char *const program[] = { "fusermount3", "/usr/bin/fusermount3", "/bin/fusermount3",
+					       "fusermount" };
 	pid_t pid = fork();
 	int status;
 
@@ -47,7 +50,8 @@ static int run_fusermount(const char *path, bool lazy)
 	if (pid == 0) {
 		(void)signal(SIGTERM, SIG_DFL);
 		for (size_t i = 0; i < sizeof(program) / sizeof(program[0]); i++)
-			(void)execlp(program[i], program[i], "-u", lazy ? "-qz" : "-q", "--", path, (char *)NULL);
+			(void)execlp(program[i], program[i], "-u", lazy ? "-qz" : "-q", "--", path,
+				     (char *)NULL);
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0)
@@ -66,15 +70,17 @@ static bool still_there(const struct watched *w)
 	return w->mounted && mountinfo_top(w->path, &now) == 0 && mountinfo_same(&now, &w->info);
 }
 
-/* Where a mount cannot be told from the next one for certain (before Linux 6.8): statfs(2) is always passed to the daemon. It
- * fails on a dead connection, and is answered by the next mount's daemon, perhaps only when that is ready. */
+/* Where a mount cannot be told from the next one for certain (before Linux 6.8): statfs(2) is always passed
+ * to the daemon. It fails on a dead connection, and is answered by the next mount's daemon, perhaps only when
+ * that is ready. */
 static bool dead(const struct watched *w)
 {
 	struct statfs st;
 
 	if (w->info.unique_id)
 		return true; /* nobody asks while the daemon lives */
-	return statfs(w->path, &st) < 0 && (errno == ENOTCONN || errno == ECONNABORTED || errno == ECONNREFUSED);
+	return statfs(w->path, &st) < 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED || errno == ECONNREFUSED);
 }
 
 static int unmount(struct watched *w, enum monitor_how how)
@@ -149,7 +155,8 @@ static void close_all_but(int keep)
 	long max = sysconf(_SC_OPEN_MAX);
 
 #ifdef HAVE_CLOSE_RANGE
-	if (close_range((unsigned int)keep + 1, ~0U, 0) == 0 && (keep <= 3 || close_range(3, (unsigned int)keep - 1, 0) == 0))
+	if (close_range((unsigned int)keep + 1, ~0U, 0) == 0 &&
+	    (keep <= 3 || close_range(3, (unsigned int)keep - 1, 0) == 0))
 		return;
 #endif
 	for (long fd = 3; fd < max; fd++)
@@ -157,8 +164,9 @@ static void close_all_but(int keep)
 			(void)close((int)fd);
 }
 
-/* Serve the daemon until it is gone. Every change of the mount table is looked at when it happens: kernels before 6.8
- * give a mount's numbers to the next one, which may be a mount of somebody else at the same place. */
+/* Serve the daemon until it is gone. Every change of the mount table is looked at when it happens: kernels
+ * before 6.8 give a mount's numbers to the next one, which may be a mount of somebody else at the same place.
+ */
 static void serve(struct watched *w, int fd)
 {
 	auto_fd int table = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -185,7 +193,8 @@ static _Noreturn void monitor_main(int fd)
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		(void)signal(ignored[i], SIG_IGN); /* a service manager signals everybody; we are needed last */
+		(void)signal(ignored[i],
+			     SIG_IGN); /* a service manager signals everybody; we are needed last */
 	(void)signal(SIGCHLD, SIG_DFL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);

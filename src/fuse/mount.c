@@ -1,4 +1,5 @@
-/* mount.c - mounting and unmounting a session: options for the kernel, libfuse's session object, the monitor's part. */
+/* mount.c - mounting and unmounting a session: options for the kernel, libfuse's session object, the
+ * monitor's part. */
 #include "fuse/internal.h"
 
 #include <errno.h>
@@ -38,7 +39,8 @@ static void complain(const char *text)
 	(void)snprintf(complaint + n, sizeof(complaint) - n, "%s", text);
 }
 
-static void __attribute__((format(printf, 2, 0))) on_libfuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
+static void __attribute__((format(printf, 2, 0)))
+on_libfuse_log(enum fuse_log_level level, const char *fmt, va_list ap)
 {
 	char text[512];
 
@@ -162,8 +164,8 @@ static int prepare(struct session *s, struct view *v, const struct session_optio
 	/* Resolved now: once mounted, looking at the mountpoint would wait for ourselves. */
 	s->mountpoint = inherited ? strdup(o->mountpoint) : realpath(o->mountpoint, NULL);
 	if (!s->mountpoint)
-		return err_set_exit(err, -errno, EXIT_MOUNTPOINT, "Invalid mountpoint: '%s': %s", o->mountpoint,
-				    strerror(errno));
+		return err_set_exit(err, -errno, EXIT_MOUNTPOINT, "Invalid mountpoint: '%s': %s",
+				    o->mountpoint, strerror(errno));
 	ops_state_init(&s->ops, v, o->sharing);
 	s->ops.suid = o->suid;
 	s->ops.acl = o->acl;
@@ -175,8 +177,8 @@ static int prepare(struct session *s, struct view *v, const struct session_optio
 	idle_init(&s->idle, o->idle_ms);
 	rc = inherited ? 0 : monitor_start();
 	if (rc < 0)
-		return err_set_exit(err, rc, EXIT_MOUNT, "fs.Mount failed: cannot start the unmount monitor: %s",
-				    strerror(-rc));
+		return err_set_exit(err, rc, EXIT_MOUNT,
+				    "fs.Mount failed: cannot start the unmount monitor: %s", strerror(-rc));
 	return 0;
 }
 
@@ -214,8 +216,8 @@ int session_mount(struct session **ret, struct view *v, const struct session_opt
 	return 0;
 }
 
-/* The kernel reads ahead 128 KiB by default; with requests of 1 MiB a third to a half more is read per second. Only root
- * may say so, and only here: the kernel takes no larger value from INIT. */
+/* The kernel reads ahead 128 KiB by default; with requests of 1 MiB a third to a half more is read per
+ * second. Only root may say so, and only here: the kernel takes no larger value from INIT. */
 static void raise_readahead(const struct session *s)
 {
 	static const char text[] = "1024";
@@ -239,7 +241,8 @@ void session_first_request(void *arg)
 		s->ready(s->ready_arg);
 }
 
-/* True if the kernel has ended the connection. libfuse sees that too, and then leaves the mountpoint alone. */
+/* True if the kernel has ended the connection. libfuse sees that too, and then leaves the mountpoint alone.
+ */
 static bool disconnected(const struct session *s)
 {
 	struct pollfd p = { .fd = fuse_session_fd(s->se) };
@@ -264,7 +267,8 @@ void session_free(struct session *s)
 	if (s->monitored && !s->mounted)
 		monitor_forget();
 	if (s->se) {
-		/* Frees libfuse's copy of the path; would unmount whatever is there now if ours were still connected. */
+		/* Frees libfuse's copy of the path; would unmount whatever is there now if ours were still
+		 * connected. */
 		if (fuse_session_fd(s->se) >= 0 && (s->mounted || disconnected(s)))
 			fuse_session_unmount(s->se);
 		fuse_session_destroy(s->se);

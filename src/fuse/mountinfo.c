@@ -16,7 +16,8 @@ static void unescape(char *s)
 	char *to = s;
 
 	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' && s[3] <= '7') {
+		if (s[0] == '\\' && s[1] >= '0' && s[1] <= '3' && s[2] >= '0' && s[2] <= '7' && s[3] >= '0' &&
+		    s[3] <= '7') {
 			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
 			s += 3;
 		} else {
@@ -40,7 +41,8 @@ static bool parse(char *line, const char *path, struct mountinfo *ret)
 			return false;
 	}
 	unescape((char *)field[4]);
-	if (strcmp(field[4], path) != 0 || strlen(field[2]) >= sizeof(ret->dev) || strlen(field[0]) >= sizeof(ret->id))
+	if (strcmp(field[4], path) != 0 || strlen(field[2]) >= sizeof(ret->dev) ||
+	    strlen(field[0]) >= sizeof(ret->id))
 		return false;
 	strcpy(ret->id, field[0]);
 	strcpy(ret->dev, field[2]);
@@ -59,7 +61,8 @@ static uint64_t unique_id(const char *path)
 	struct statx st;
 	int flags = AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC;
 
-	if (statx(AT_FDCWD, path, flags, STATX_MNT_ID_UNIQUE, &st) == 0 && (st.stx_mask & STATX_MNT_ID_UNIQUE))
+	if (statx(AT_FDCWD, path, flags, STATX_MNT_ID_UNIQUE, &st) == 0 &&
+	    (st.stx_mask & STATX_MNT_ID_UNIQUE))
 		return st.stx_mnt_id;
 #else
 	(void)path;

@@ -1,4 +1,5 @@
-/* mountinfo.h - what is mounted where, read from /proc/self/mountinfo (no file system is touched). Internal to fuse/. */
+/* mountinfo.h - what is mounted where, read from /proc/self/mountinfo (no file system is touched). Internal
+ * to fuse/. */
 #ifndef FUSE_MOUNTINFO_H
 #define FUSE_MOUNTINFO_H
 
@@ -12,10 +13,12 @@ struct mountinfo {
 	bool fuse;
 };
 
-/* The topmost mount at this absolute canonical path. 0, -ENOENT if nothing is mounted there, or negative errno. */
+/* The topmost mount at this absolute canonical path. 0, -ENOENT if nothing is mounted there, or negative
+ * errno. */
 int mountinfo_top(const char *path, struct mountinfo *ret);
 
-/* Is it the same mount? Certain from Linux 6.8 on; before, as certain as the absence of a change between both looks. */
+/* Is it the same mount? Certain from Linux 6.8 on; before, as certain as the absence of a change between both
+ * looks. */
 bool mountinfo_same(const struct mountinfo *a, const struct mountinfo *b);
 
 #endif

@@ -1,4 +1,5 @@
-/* ops.c - the adapter between FUSE requests and a view: table, negotiation with the kernel, common replies. */
+/* ops.c - the adapter between FUSE requests and a view: table, negotiation with the kernel, common replies.
+ */
 #include "ops.h"
 
 #include <assert.h>
@@ -18,14 +19,16 @@ static_assert((int)VIEW_SET_ATIME_NOW == FUSE_SET_ATTR_ATIME_NOW, "view.h");
 static_assert((int)VIEW_SET_MTIME_NOW == FUSE_SET_ATTR_MTIME_NOW, "view.h");
 static_assert(sizeof(fuse_ino_t) >= sizeof(void *), "a node id is the address of the node");
 
-/* One second is what the Go gocryptfs uses; raise here once somebody tells the kernel about changes from outside. */
+/* One second is what the Go gocryptfs uses; raise here once somebody tells the kernel about changes from
+ * outside. */
 static const struct ops_timeouts timeouts[] = {
 	[VIEW_EXCLUSIVE] = { .entry = 1, .attr = 1, .negative = 1 },
 	[VIEW_SHARED] = { .entry = 0, .attr = 0, .negative = 0 },
 	[VIEW_STRICT] = { .entry = 0, .attr = 0, .negative = 0 },
 };
 
-/* Background requests (read-ahead, asynchronous direct I/O) the kernel may have under way; its default is 12. */
+/* Background requests (read-ahead, asynchronous direct I/O) the kernel may have under way; its default is 12.
+ */
 enum { MAX_BACKGROUND = 64 };
 
 /* Large enough for every xattr value and for a directory reply; larger requests are answered in part. */
@@ -64,7 +67,8 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 #endif
 	if (s->sharing == VIEW_EXCLUSIVE) {
 		never |= locks; /* the kernel keeps them by itself */
-		/* Our own writes change times too; what others changed, the view tells at open (keep_cache). */
+		/* Our own writes change times too; what others changed, the view tells at open (keep_cache).
+		 */
 		never |= FUSE_CAP_AUTO_INVAL_DATA;
 		want |= FUSE_CAP_CACHE_SYMLINKS;
 	} else {
@@ -139,8 +143,9 @@ int ops_errno(int rc)
 	case -EUCLEAN: /* malformed on disk */
 		return EIO;
 	case -ENOSYS:
-		/* The kernel takes ENOSYS as "never ask again" (and for fsync as success); what the store's own file
-		 * system lacks for one file is no reason for that. Wrappers reply ENOSYS themselves if they mean it. */
+		/* The kernel takes ENOSYS as "never ask again" (and for fsync as success); what the store's
+		 * own file system lacks for one file is no reason for that. Wrappers reply ENOSYS themselves
+		 * if they mean it. */
 		return EOPNOTSUPP;
 	default:
 		return rc > 0 || rc < -4095 ? EIO : -rc;
@@ -181,7 +186,8 @@ void ops_reply_entry(fuse_req_t req, const struct view_entry *e)
 
 	ops_fill_entry(s, &param, e);
 	if (fuse_reply_entry(req, &param) < 0)
-		ops_forget(s, e->node, 1); /* the request was interrupted: the kernel knows nothing of the node */
+		ops_forget(s, e->node,
+			   1); /* the request was interrupted: the kernel knows nothing of the node */
 }
 
 void *ops_scratch(size_t n)
@@ -206,7 +212,8 @@ void ops_thread_done(void)
 }
 
 /* An unprivileged daemon loses set-id bits on the store by writing; the kernel does that. Root keeps them. */
-int ops_kill_privileges(const struct ops_state *s, const struct view_caller *who, fuse_ino_t ino, struct view_file *f)
+int ops_kill_privileges(const struct ops_state *s, const struct view_caller *who, fuse_ino_t ino,
+			struct view_file *f)
 {
 	struct stat st, after;
 	mode_t kill = 0;

@@ -6,8 +6,8 @@
 #include "fuse/wire.h"
 
 enum {
-	SET_KNOWN = VIEW_SET_MODE | VIEW_SET_UID | VIEW_SET_GID | VIEW_SET_SIZE | VIEW_SET_ATIME | VIEW_SET_MTIME |
-		    VIEW_SET_ATIME_NOW | VIEW_SET_MTIME_NOW
+	SET_KNOWN = VIEW_SET_MODE | VIEW_SET_UID | VIEW_SET_GID | VIEW_SET_SIZE | VIEW_SET_ATIME |
+		    VIEW_SET_MTIME | VIEW_SET_ATIME_NOW | VIEW_SET_MTIME_NOW
 };
 
 void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
@@ -37,7 +37,8 @@ void ops_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, 
 	if ((to_set & VIEW_SET_SIZE) && wire_kill_privileges())
 		rc = ops_kill_privileges(s, &who, ino, f);
 	if (rc == 0)
-		rc = s->v->setattr(s->view, &who, ops_node(s, ino), f, attr, (unsigned int)to_set & SET_KNOWN, &st);
+		rc = s->v->setattr(s->view, &who, ops_node(s, ino), f, attr, (unsigned int)to_set & SET_KNOWN,
+				   &st);
 	if (rc < 0)
 		ops_reply_node_status(req, rc);
 	else

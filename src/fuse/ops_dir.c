@@ -15,7 +15,8 @@ struct fill {
 	size_t size, used;
 };
 
-static bool fill_plain(void *arg, const char *name, const char *cname, uint64_t ino, unsigned char type, off_t off)
+static bool fill_plain(void *arg, const char *name, const char *cname, uint64_t ino, unsigned char type,
+		       off_t off)
 {
 	struct fill *f = arg;
 	struct stat st = { .st_ino = ino, .st_mode = (mode_t)type << 12 };
@@ -29,8 +30,8 @@ static bool fill_plain(void *arg, const char *name, const char *cname, uint64_t 
 	return true;
 }
 
-static bool fill_plus(void *arg, const char *name, const struct view_entry *entry, uint64_t ino, unsigned char type,
-		      off_t off)
+static bool fill_plus(void *arg, const char *name, const struct view_entry *entry, uint64_t ino,
+		      unsigned char type, off_t off)
 {
 	struct fill *f = arg;
 	struct fuse_entry_param param = { .attr = { .st_ino = ino, .st_mode = (mode_t)type << 12 } };

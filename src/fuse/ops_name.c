@@ -113,7 +113,8 @@ void ops_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t new_parent, const char 
 
 	if (missing(req, s->v->link))
 		return;
-	reply_made(req, s->v->link(s->view, &who, ops_node(s, ino), ops_node(s, new_parent), new_name, &e), &e);
+	reply_made(req, s->v->link(s->view, &who, ops_node(s, ino), ops_node(s, new_parent), new_name, &e),
+		   &e);
 }
 
 void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -132,12 +133,12 @@ void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 		ops_reply_status(req, s->v->rmdir(s->view, ops_node(s, parent), name));
 }
 
-void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent, const char *new_name,
-		unsigned int flags)
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		const char *new_name, unsigned int flags)
 {
 	const struct ops_state *s = ops_of(req);
 
 	if (!missing(req, s->v->rename))
-		ops_reply_status(req, s->v->rename(s->view, ops_node(s, parent), name, ops_node(s, new_parent),
-						   new_name, flags));
+		ops_reply_status(req, s->v->rename(s->view, ops_node(s, parent), name,
+						   ops_node(s, new_parent), new_name, flags));
 }

@@ -25,7 +25,8 @@ void ops_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *
 	if (!s->v->setxattr)
 		(void)fuse_reply_err(req, EROFS);
 	else
-		ops_reply_status(req, s->v->setxattr(s->view, &who, ops_node(s, ino), name, value, size, flags));
+		ops_reply_status(req,
+				 s->v->setxattr(s->view, &who, ops_node(s, ino), name, value, size, flags));
 }
 
 void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)

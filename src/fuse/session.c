@@ -18,9 +18,9 @@
 #include "util/log.h"
 
 enum {
-	EXIT_BY_SIGNAL = 15,	/* the program's documented code for SIGINT and SIGTERM */
-	BUSY_RETRY_MS = 100,	/* a busy mount is tried again that often after a signal */
-	BUSY_RETRIES = 10,	/* then lazily */
+	EXIT_BY_SIGNAL = 15, /* the program's documented code for SIGINT and SIGTERM */
+	BUSY_RETRY_MS = 100, /* a busy mount is tried again that often after a signal */
+	BUSY_RETRIES = 10,   /* then lazily */
 };
 
 /* Where an unmount stands. The monitor works while we go on serving: unmounting may need us. */
@@ -179,7 +179,8 @@ static void block_signals(sigset_t *ret_set)
 	(void)sigaddset(ret_set, SIGHUP);
 	(void)pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN); /* ulimit -f: EFBIG for who writes too much, not the end of the mount */
+	(void)signal(SIGXFSZ,
+		     SIG_IGN); /* ulimit -f: EFBIG for who writes too much, not the end of the mount */
 }
 
 static int start(struct loop *l, session_ready_fn ready, void *arg)

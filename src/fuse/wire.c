@@ -1,9 +1,10 @@
 /* wire.c - the few facts of the kernel's FUSE protocol (linux/fuse.h) that libfuse does not hand on.
  *
- * FUSE_HANDLE_KILLPRIV_V2, which libfuse 3.14 does not know: without it the kernel asks for security.capability before
- * every single write (a second round trip), since it may not remember that a file has none. With it the kernel remembers
- * (S_NOSEC), and marks those writes and truncations that must clear set-id bits. We own the channel, so we accept the
- * offer in the INIT reply ourselves, with every version of libfuse, and read the marks from the raw request. */
+ * FUSE_HANDLE_KILLPRIV_V2, which libfuse 3.14 does not know: without it the kernel asks for
+ * security.capability before every single write (a second round trip), since it may not remember that a file
+ * has none. With it the kernel remembers (S_NOSEC), and marks those writes and truncations that must clear
+ * set-id bits. We own the channel, so we accept the offer in the INIT reply ourselves, with every version of
+ * libfuse, and read the marks from the raw request. */
 #include "wire.h"
 
 #include <assert.h>
@@ -14,7 +15,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-static_assert(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) == WIRE_WRITE_HEADER, "protocol 7.9 or later");
+static_assert(sizeof(struct fuse_in_header) + sizeof(struct fuse_write_in) == WIRE_WRITE_HEADER,
+	      "protocol 7.9 or later");
 
 enum { BULK = 64 << 10 };
 
@@ -81,8 +83,8 @@ bool wire_kill_privileges(void)
 
 	if (w)
 		return w->write_flags & FUSE_WRITE_KILL_SUIDGID;
-	/* libfuse masks bits in place before it calls us, but leaves FATTR_KILL_SUIDGID, the same bit as its own
-	 * FUSE_SET_ATTR_KILL_SUID. */
+	/* libfuse masks bits in place before it calls us, but leaves FATTR_KILL_SUIDGID, the same bit as its
+	 * own FUSE_SET_ATTR_KILL_SUID. */
 	return s && (s->valid & FATTR_KILL_SUIDGID);
 }
 

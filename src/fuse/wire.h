@@ -7,16 +7,17 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-/* Bytes before the data of a write request: place a request this far before a page boundary and the data is page-aligned,
- * so that the kernel touches one page of ours per page of the application's. */
+/* Bytes before the data of a write request: place a request this far before a page boundary and the data is
+ * page-aligned, so that the kernel touches one page of ours per page of the application's. */
 enum { WIRE_WRITE_HEADER = 80 };
 
-/* The calling thread begins to answer the request of n bytes at raw, read from descriptor fd. raw stays valid until
- * wire_end. Replies of this thread go to fd: the kernel takes them only where the request was read. */
+/* The calling thread begins to answer the request of n bytes at raw, read from descriptor fd. raw stays valid
+ * until wire_end. Replies of this thread go to fd: the kernel takes them only where the request was read. */
 void wire_begin(int fd, const void *raw, size_t n);
 void wire_end(void);
 
-/* The descriptor replies of this thread go to, for handing a request to another thread, which calls wire_reply_to. */
+/* The descriptor replies of this thread go to, for handing a request to another thread, which calls
+ * wire_reply_to. */
 int wire_channel(void);
 void wire_reply_to(int fd);
 
@@ -41,7 +42,8 @@ ssize_t wire_read(int fd, void *buf, size_t n, void *userdata);
 /* A descriptor of its own on the connection of fd, or negative errno. */
 int wire_clone(int fd);
 
-/* Walk a readdirplus reply of n bytes: *off starts at 0; returns true with the node id (0: none) of the next entry. */
+/* Walk a readdirplus reply of n bytes: *off starts at 0; returns true with the node id (0: none) of the next
+ * entry. */
 bool wire_next_direntplus(const void *buf, size_t n, size_t *off, uint64_t *ret_node);
 
 #endif

@@ -1,14 +1,15 @@
 /* workers.c - the threads that read requests from the kernel and answer them.
  *
- * libfuse's own loop keeps up to ten idle threads waiting; the kernel wakes them in turn, so that a single client is
- * served by threads with cold caches on ever other processors. Here few threads wait, and more join only while all of
- * them are stuck in the store (slow server, cold disk):
- *   - every thread has a request buffer of its own that is never freed, placed so that the data of a write starts on a
- *     page boundary, and a clone of the device descriptor;
- *   - the thread that leaves nobody waiting wakes the main thread, which looks every TICK_MS: if nobody is waiting twice
- *     in a row, and the threads are not simply computing (see waiting()), it adds some;
- *   - threads that were not needed for a second park, the last one first to come back; their buffers' pages go back.
- * So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than max are stuck. */
+ * libfuse's own loop keeps up to ten idle threads waiting; the kernel wakes them in turn, so that a single
+ * client is served by threads with cold caches on ever other processors. Here few threads wait, and more join
+ * only while all of them are stuck in the store (slow server, cold disk):
+ *   - every thread has a request buffer of its own that is never freed, placed so that the data of a write
+ * starts on a page boundary, and a clone of the device descriptor;
+ *   - the thread that leaves nobody waiting wakes the main thread, which looks every TICK_MS: if nobody is
+ * waiting twice in a row, and the threads are not simply computing (see waiting()), it adds some;
+ *   - threads that were not needed for a second park, the last one first to come back; their buffers' pages
+ * go back. So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than max are
+ * stuck. */
 #include "workers.h"
 
 #define FUSE_USE_VERSION 312
@@ -44,7 +45,7 @@ enum {
 	TRIM_MS = 1000,
 	QUIET_MS = 50, /* watch closely for that long after nobody was waiting */
 	STOP_RETRY_MS = 20,
-	SLOW_US = 200, /* a request that took longer has waited for the store ... */
+	SLOW_US = 200,	     /* a request that took longer has waited for the store ... */
 	SLOW_BULK_US = 2000, /* ... or longer than that if there was much to compute */
 	WAKE_SIGNAL = SIGUSR2
 };
@@ -54,11 +55,11 @@ struct worker {
 	pthread_t thread;
 	pthread_cond_t unpark;
 	bool parked;
-	int fd;		/* a clone, or the session's own */
-	uint8_t *map;	/* BUFFER bytes */
+	int fd;	      /* a clone, or the session's own */
+	uint8_t *map; /* BUFFER bytes */
 	/* Written by this thread, read by the main thread; apart from other threads' counts. */
 	_Alignas(CACHE_LINE) atomic_ulong done; /* requests answered */
-	atomic_ulong slow; /* those of them that waited for the store */
+	atomic_ulong slow;			/* those of them that waited for the store */
 };
 
 struct workers {
@@ -232,7 +233,8 @@ static int start_one(struct workers *w)
 	me->map = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (me->map == MAP_FAILED)
 		return -errno;
-	/* A descriptor of its own saves contention in the kernel; without /dev/fuse in sight all share one. */
+	/* A descriptor of its own saves contention in the kernel; without /dev/fuse in sight all share one.
+	 */
 	me->fd = w->started == 0 ? -1 : wire_clone(fuse_session_fd(w->se));
 	if (me->fd < 0)
 		me->fd = fuse_session_fd(w->se);
@@ -262,8 +264,8 @@ static void grow(struct workers *w, unsigned int n)
 			break;
 }
 
-/* Are the threads waiting for the store rather than computing? If not, more of them would only get in their way. Processor
- * time would be no measure: on a busy machine threads that compute get little of it. */
+/* Are the threads waiting for the store rather than computing? If not, more of them would only get in their
+ * way. Processor time would be no measure: on a busy machine threads that compute get little of it. */
 static bool waiting(struct workers *w, unsigned int active)
 {
 	unsigned long done = 0, slow = 0, now_done, now_slow;
@@ -400,8 +402,8 @@ void workers_stop(struct workers *w)
 	atomic_store(&w->surplus, 0);
 	while (unpark_one(w))
 		;
-	/* Those in read(2) return by themselves after an unmount; after a lazy one they need a signal, which may come
-	 * just before they read, so it is repeated. */
+	/* Those in read(2) return by themselves after an unmount; after a lazy one they need a signal, which
+	 * may come just before they read, so it is repeated. */
 	while (atomic_load(&w->exited) < w->started) {
 		for (unsigned int i = 0; i < w->started; i++)
 			(void)pthread_kill(w->worker[i].thread, WAKE_SIGNAL);

@@ -38,9 +38,9 @@ static inline void cleanup_unlock(pthread_mutex_t **m)
 }
 
 #define auto_free __attribute__((cleanup(cleanup_free)))
-#define auto_fd __attribute__((cleanup(cleanup_fd)))
+#define auto_fd	  __attribute__((cleanup(cleanup_fd)))
 #define auto_file __attribute__((cleanup(cleanup_file)))
-#define auto_dir __attribute__((cleanup(cleanup_dir)))
+#define auto_dir  __attribute__((cleanup(cleanup_dir)))
 /* auto_unlock pthread_mutex_t *held = mutex_hold(&m); */
 #define auto_unlock __attribute__((cleanup(cleanup_unlock), unused))
 
@@ -51,11 +51,11 @@ static inline pthread_mutex_t *mutex_hold(pthread_mutex_t *m)
 }
 
 /* Give away what an auto_ variable owns. */
-#define take(p)                       \
-	({                            \
-		__auto_type take_ = (p); \
-		(p) = NULL;           \
-		take_;                \
+#define take(p)                                                                                              \
+	({                                                                                                   \
+		__auto_type take_ = (p);                                                                     \
+		(p) = NULL;                                                                                  \
+		take_;                                                                                       \
 	})
 static inline int take_fd(int *fd)
 {

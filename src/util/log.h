@@ -25,7 +25,8 @@ const char *log_reset(void);
 void log_to_syslog(const char *ident);
 bool log_debug_on(void);
 
-/* One line each; the newline is added. info and debug: stdout. warn and error: stderr, warn in yellow, error in red. */
+/* One line each; the newline is added. info and debug: stdout. warn and error: stderr, warn in yellow, error
+ * in red. */
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

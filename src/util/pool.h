@@ -12,8 +12,8 @@ struct pool *pool_new(unsigned int n_threads);
 /* Waits for queued work, then ends the workers. NULL is fine. */
 void pool_free(struct pool *p);
 
-/* Run fn(arg, 0..n-1), the caller working too; returns when all are done. May be called from several threads at once;
- * must not be called from inside fn. */
+/* Run fn(arg, 0..n-1), the caller working too; returns when all are done. May be called from several threads
+ * at once; must not be called from inside fn. */
 void pool_run(struct pool *p, size_t n, pool_fn fn, void *arg);
 
 /* Queue one piece of work (arg owned by fn). Work may submit more work. 0 or -ENOMEM. */

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* len bytes at data, in pages of their own: mlock(2) (best effort), MADV_DONTDUMP, MADV_WIPEONFORK off (a child that
- * needs the key has it; see secret_seal_from_fork), wiped and unmapped by secret_free. */
+/* len bytes at data, in pages of their own: mlock(2) (best effort), MADV_DONTDUMP, MADV_WIPEONFORK off (a
+ * child that needs the key has it; see secret_seal_from_fork), wiped and unmapped by secret_free. */
 struct secret {
 	uint8_t *data;
 	size_t len; /* may be lowered by the owner, never raised */
@@ -15,7 +15,8 @@ struct secret {
 	bool locked; /* false: the process limit RLIMIT_MEMLOCK was too small */
 };
 
-/* New zeroed secret of len >= 1 bytes; NULL if memory is short. Owned by the caller, freed with secret_free. */
+/* New zeroed secret of len >= 1 bytes; NULL if memory is short. Owned by the caller, freed with secret_free.
+ */
 struct secret *secret_new(size_t len);
 
 /* New secret holding a copy of len bytes; the source is not wiped. NULL if memory is short. */

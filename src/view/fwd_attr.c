@@ -64,7 +64,7 @@ int fwd_getattr(struct view *v, struct view_node *node, struct view_file *f, str
 		int fd = f ? f->fd : pinned->fd;
 
 		r = v->opt.sharing == VIEW_STRICT || view_needs_sync(v) ? stat_open(v, fd, ret, NULL)
-								   : stat_at(fd, "", ret, NULL);
+									: stat_at(fd, "", ret, NULL);
 		if (pinned)
 			openfile_release(pinned);
 	} else {

@@ -161,8 +161,8 @@ static bool is_leftover(const char *name)
 
 	if (strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0)
 		return true;
-	/* The .name file of a long name: if its entry is there as well, that one is not a leftover; if it is just being made,
-	 * its maker looks for the .name afterwards (longname.c). */
+	/* The .name file of a long name: if its entry is there as well, that one is not a leftover; if it is
+	 * just being made, its maker looks for the .name afterwards (longname.c). */
 	return strncmp(name, NAME_LONG_PREFIX, sizeof(NAME_LONG_PREFIX) - 1) == 0 && len > suffix &&
 	       strcmp(name + len - suffix, NAME_LONG_SUFFIX) == 0;
 }
@@ -249,8 +249,8 @@ static int open_doomed(int dirfd, const char *name, mode_t *ret_mode)
 	return fd;
 }
 
-/* The directory was hidden under tmp; remove it, or bring it back whole. Its IV waits beside it meanwhile: to move it back
- * needs no space on a full disk. */
+/* The directory was hidden under tmp; remove it, or bring it back whole. Its IV waits beside it meanwhile: to
+ * move it back needs no space on a full disk. */
 static int remove_hidden(struct view *v, int dirfd, int fd, const char *tmp, const char *name)
 {
 	char tmp_iv[TMP_NAME];

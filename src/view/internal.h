@@ -101,8 +101,8 @@ struct view {
 	int root_fd;
 	struct view_node root;
 	bool use_iv; /* names are encrypted with directory IVs */
-	/* On a FUSE file system (GlusterFS, CephFS): its locks may be seen everywhere, but taking one does not
-	 * make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
+	/* On a FUSE file system (GlusterFS, CephFS): its locks may be seen everywhere, but taking one does
+	 * not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
 	bool weak_cache;
 	atomic_bool prealloc;
 

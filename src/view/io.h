@@ -70,8 +70,8 @@ void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state
  * Content lock held for writing. */
 int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block);
 /* What the kernel keeps of these ciphertext bytes may be older than what another node has stored: read them
- * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing file
- * system sees to it. */
+ * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing
+ * file system sees to it. */
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len);
 /* Account for damage met and tell of it. Returns e. */
 int io_damage(struct view_file *f, int e, uint64_t block);

@@ -43,7 +43,8 @@ like "and it says that the checksum is wrong" "$out" "[Cc]hecksum"
 
 # --- SYSTEM toolchain -----------------------------------------------------------------------------------------------
 ok "eb builds, checks and installs the SYSTEM easyconfig" user "eb $EB"
-[ -x "$T/prefix/software/gocryptfs/$VERSION/bin/gocryptfs" ] || bail "without it the rest has no meaning"
+[ -x "$T/prefix/software/gocryptfs/$VERSION/bin/gocryptfs" ] || bail "without it the rest has no meaning" \
+	"$(find "$T/prefix/tmp" -path '*run-shell-cmd-output/make*' -name out.txt -exec grep -hE '^(FAIL|ERROR)|[ :]error:|\*\*\*' {} + | head -n 30)"
 like "the build ran make check" "$(find "$T/prefix" -name '*.log' -exec cat {} + 2>/dev/null; find "$T/prefix" -name '*.log.bz2' -exec bzcat {} + 2>/dev/null)" \
 	'make check'
 is "the module is exactly tools/gocryptfs/$VERSION" "$(cd "$T/prefix/modules/all" && find tools -name '*.lua')" "tools/gocryptfs/$VERSION.lua"

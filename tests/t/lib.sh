@@ -199,9 +199,11 @@ unmount()
 	pids=$(pids_naming "$1")
 	fusermount3 -u "$1" 2>/dev/null || fusermount3 -u -z "$1" || return 1
 	for p in $pids; do
-		[ "$p" = "$BASHPID" ] || wait_for 10 gone "$p" || return 1
+		[ "$p" = "$BASHPID" ] || wait_for 10 gone "$p" || held_elsewhere "$1" || return 1
 	done
 }
+# Somebody made a mount namespace while this was mounted, and has a copy: then its daemon must go on serving it.
+held_elsewhere() { grep -lsF "$1 " /proc/[0-9]*/mountinfo | grep -q .; }
 # The daemon serving MNT: the oldest process naming it that has /dev/fuse open.
 daemon_pid()
 {

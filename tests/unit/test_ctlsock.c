@@ -36,16 +36,29 @@ static int teardown(void **state)
 /* The cases are those of upstream's sanitize_test.go and some more. */
 static void cleans_paths(void **state)
 {
-	static const char *const cases[][2] = {
-		{ "", "" },	       { ".", "" },		       { "/", "" },
-		{ "foo", "foo" },      { "/foo", "foo" },	       { "foo/", "foo" },
-		{ "/foo/", "foo" },    { "/foo/./foo", "foo/foo" },    { "./", "" },
-		{ "..", "" },	       { "foo/../..", "" },	       { "foo/../../aaaaaa", "" },
-		{ "/////", "" },       { "/foo/../../aaaaaa", "" },    { "a//b///c", "a/b/c" },
-		{ "a/b/../c", "a/c" }, { "a/b/../../c", "c" },	       { "..a/.b", "..a/.b" },
-		{ ".../x", ".../x" },  { "a/..", "" },		       { "a/../b/..", "" },
-		{ "../a", "" },	       { "a/../../b/../../c/d/e", "" }
-	};
+	static const char *const cases[][2] = { { "", "" },
+						{ ".", "" },
+						{ "/", "" },
+						{ "foo", "foo" },
+						{ "/foo", "foo" },
+						{ "foo/", "foo" },
+						{ "/foo/", "foo" },
+						{ "/foo/./foo", "foo/foo" },
+						{ "./", "" },
+						{ "..", "" },
+						{ "foo/../..", "" },
+						{ "foo/../../aaaaaa", "" },
+						{ "/////", "" },
+						{ "/foo/../../aaaaaa", "" },
+						{ "a//b///c", "a/b/c" },
+						{ "a/b/../c", "a/c" },
+						{ "a/b/../../c", "c" },
+						{ "..a/.b", "..a/.b" },
+						{ ".../x", ".../x" },
+						{ "a/..", "" },
+						{ "a/../b/..", "" },
+						{ "../a", "" },
+						{ "a/../../b/../../c/d/e", "" } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -80,13 +93,21 @@ static void refuses(void **state)
 
 static void refuses_bad_json(void **state)
 {
-	static const char *const bad[] = { "",	  "{",	   "nonsense", "{\"EncryptPath\":1}", "[]", "{\"EncryptPath\":\"a\"} x",
-					   "\"a", "\x01\x02", "{\"EncryptPath\":\"\\ud800\"}" };
+	static const char *const bad[] = { "",
+					   "{",
+					   "nonsense",
+					   "{\"EncryptPath\":1}",
+					   "[]",
+					   "{\"EncryptPath\":\"a\"} x",
+					   "\"a",
+					   "\x01\x02",
+					   "{\"EncryptPath\":\"\\ud800\"}" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		auto_free char *got = ctlmsg_answer(fx.view, bad[i], strlen(bad[i]));
-		static const char start[] = "{\"Result\":\"\",\"ErrNo\":-1,\"ErrText\":\"JSON Unmarshal error: ";
+		static const char start[] =
+		    "{\"Result\":\"\",\"ErrNo\":-1,\"ErrText\":\"JSON Unmarshal error: ";
 
 		assert_non_null(got);
 		assert_memory_equal(got, start, sizeof(start) - 1);
@@ -96,7 +117,8 @@ static void refuses_bad_json(void **state)
 /* The value of "Result" in a reply without escapes; malloc'ed. */
 static char *result_of(const char *reply)
 {
-	static const char start[] = "{\"Result\":\"", end[] = "\",\"ErrNo\":0,\"ErrText\":\"\",\"WarnText\":\"";
+	static const char start[] = "{\"Result\":\"",
+			  end[] = "\",\"ErrNo\":0,\"ErrText\":\"\",\"WarnText\":\"";
 	const char *at = strstr(reply, end);
 
 	assert_memory_equal(reply, start, sizeof(start) - 1);
@@ -106,7 +128,8 @@ static char *result_of(const char *reply)
 
 static void there_and_back(void **state)
 {
-	static const char *const keys[][2] = { { "EncryptPath", "DecryptPath" }, { "encryptpath", "DECRYPTPATH" } };
+	static const char *const keys[][2] = { { "EncryptPath", "DecryptPath" },
+					       { "encryptpath", "DECRYPTPATH" } };
 	char request[512], want[256];
 
 	(void)state;
@@ -122,8 +145,9 @@ static void there_and_back(void **state)
 		assert_non_null(strchr(cipher, '/'));
 		(void)snprintf(request, sizeof(request), "{\"%s\":\"%s\"}", keys[i][1], cipher);
 		back = ctlmsg_answer(fx.view, request, strlen(request));
-		(void)snprintf(want, sizeof(want),
-			       "{\"Result\":\"dir/new name\",\"ErrNo\":0,\"ErrText\":\"\",\"WarnText\":\"\"}\n");
+		(void)snprintf(
+		    want, sizeof(want),
+		    "{\"Result\":\"dir/new name\",\"ErrNo\":0,\"ErrText\":\"\",\"WarnText\":\"\"}\n");
 		assert_string_equal(back, want);
 	}
 }
@@ -143,8 +167,9 @@ static void warns(void **state)
 	auto_free char *reply = ctlmsg_answer(fx.view, request, strlen(request));
 
 	(void)state;
-	assert_non_null(strstr(reply, ",\"WarnText\":\"Non-canonical input path '/dir/./x' has been interpreted as "
-				      "'dir/x'.\"}\n"));
+	assert_non_null(strstr(reply,
+			       ",\"WarnText\":\"Non-canonical input path '/dir/./x' has been interpreted as "
+			       "'dir/x'.\"}\n"));
 }
 
 /* --- over a socket --- */
@@ -243,7 +268,8 @@ int main(void)
 		TEST("errors carry the errno and Go's text for it", tells_errno),
 		TEST("an unclean path is answered with a warning", warns),
 		TEST("several clients are served, one that sends too much is dropped", serves_several),
-		TEST("the socket of a dead daemon is replaced, that of a living one is not", orphan_is_replaced),
+		TEST("the socket of a dead daemon is replaced, that of a living one is not",
+		     orphan_is_replaced),
 		TEST("a file that is no socket stays", other_file_stays),
 	};
 

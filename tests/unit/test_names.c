@@ -1,4 +1,5 @@
-/* test_names.c - the name space of the view: long names, directories, links, renames, identity, damage, xattrs. */
+/* test_names.c - the name space of the view: long names, directories, links, renames, identity, damage,
+ * xattrs. */
 #include "unit.h"
 
 #include "util/cleanup.h"
@@ -42,7 +43,8 @@ struct list {
 	off_t last;
 };
 
-static bool take_name(void *arg, const char *name, const char *cname, uint64_t ino, unsigned char type, off_t off)
+static bool take_name(void *arg, const char *name, const char *cname, uint64_t ino, unsigned char type,
+		      off_t off)
 {
 	struct list *l = arg;
 
@@ -115,7 +117,8 @@ static void long_names_leave_nothing_behind(void **state)
 	assert_int_equal(l->n, 2);
 	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), a, fx_root(&fx), b, RENAME_EXCHANGE), 0);
 	assert_int_equal(count_stored(fx.dir), 5);
-	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), a, fx_root(&fx), b, RENAME_NOREPLACE), -EEXIST);
+	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), a, fx_root(&fx), b, RENAME_NOREPLACE),
+			 -EEXIST);
 	assert_int_equal(count_stored(fx.dir), 5);
 	assert_int_equal(fx.ops->unlink(fx.view, fx_root(&fx), a), 0);
 	assert_int_equal(fx.ops->unlink(fx.view, fx_root(&fx), b), 0);
@@ -202,7 +205,8 @@ static void rename_replaces_an_empty_directory_only(void **state)
 	b = mkdir_in(&fx, fx_root(&fx), "b");
 	fx.ops->release(fx_create(&fx, b.node, "f", &f));
 	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), "a", fx_root(&fx), "b", 0), -ENOTEMPTY);
-	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), "b", fx_root(&fx), "a", RENAME_NOREPLACE), -EEXIST);
+	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), "b", fx_root(&fx), "a", RENAME_NOREPLACE),
+			 -EEXIST);
 	assert_int_equal(fx.ops->rename(fx.view, fx_root(&fx), "b", fx_root(&fx), "a", 0), 0);
 	assert_false(is_there(&fx, fx_root(&fx), "b"));
 	assert_true(is_there(&fx, b.node, "f"));
@@ -439,8 +443,10 @@ static void xattrs_round_trip(void **state)
 		return;
 	}
 	assert_int_equal(n, 0);
-	assert_int_equal(fx.ops->setxattr(fx.view, NULL, e.node, "user.foo", "baz", 3, XATTR_CREATE), -EEXIST);
-	assert_int_equal(fx.ops->setxattr(fx.view, NULL, e.node, "user.nil", "x", 1, XATTR_REPLACE), -ENODATA);
+	assert_int_equal(fx.ops->setxattr(fx.view, NULL, e.node, "user.foo", "baz", 3, XATTR_CREATE),
+			 -EEXIST);
+	assert_int_equal(fx.ops->setxattr(fx.view, NULL, e.node, "user.nil", "x", 1, XATTR_REPLACE),
+			 -ENODATA);
 	assert_int_equal(fx.ops->setxattr(fx.view, NULL, e.node, "user.empty", "", 0, 0), 0);
 	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "user.foo", NULL, 0), 3);
 	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "user.foo", buf, 2), -ERANGE);
@@ -448,14 +454,17 @@ static void xattrs_round_trip(void **state)
 	assert_memory_equal(buf, "bar", 3);
 	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "user.empty", buf, sizeof(buf)), 0);
 	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "user.none", buf, sizeof(buf)), -ENODATA);
-	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "security.capability", buf, sizeof(buf)), -EOPNOTSUPP);
+	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "security.capability", buf, sizeof(buf)),
+			 -EOPNOTSUPP);
 	n = fx.ops->listxattr(fx.view, e.node, list, sizeof(list));
 	assert_int_equal(n, sizeof("user.foo") + sizeof("user.empty"));
 	assert_int_equal(fx.ops->listxattr(fx.view, e.node, NULL, 0), n);
 	assert_int_equal(fx.ops->listxattr(fx.view, e.node, list, 5), -ERANGE);
 	/* format vector: names are independent of the directory */
-	assert_true(getxattr(fx_stored(&fx, "f"), "user.gocryptfs.49MtW6o4r3wu_Jt77wclOA", buf, sizeof(buf)) == 35);
-	assert_int_equal(setxattr(fx_stored(&fx, "f"), "user.gocryptfs.49MtW6o4r3wu_Jt77wclOA", "garbage", 7, 0), 0);
+	assert_true(
+	    getxattr(fx_stored(&fx, "f"), "user.gocryptfs.49MtW6o4r3wu_Jt77wclOA", buf, sizeof(buf)) == 35);
+	assert_int_equal(
+	    setxattr(fx_stored(&fx, "f"), "user.gocryptfs.49MtW6o4r3wu_Jt77wclOA", "garbage", 7, 0), 0);
 	assert_int_equal(fx.ops->getxattr(fx.view, e.node, "user.foo", buf, sizeof(buf)), -EBADMSG);
 	assert_int_equal(fx.ops->removexattr(fx.view, NULL, e.node, "user.foo"), 0);
 	assert_int_equal(fx.ops->removexattr(fx.view, NULL, e.node, "user.foo"), -ENODATA);
@@ -465,7 +474,8 @@ static void xattrs_round_trip(void **state)
 	fx_close(&fx);
 }
 
-static bool take_plus(void *arg, const char *name, const struct view_entry *e, uint64_t ino, unsigned char type, off_t off)
+static bool take_plus(void *arg, const char *name, const struct view_entry *e, uint64_t ino,
+		      unsigned char type, off_t off)
 {
 	struct view_node **nodes = arg;
 
@@ -514,7 +524,8 @@ static void undecryptable_entries_are_hidden_not_fatal(void **state)
 	(void)state;
 	open_default(&fx);
 	fx.ops->release(fx_create(&fx, fx_root(&fx), "good", &e));
-	static const char *const junk[] = { ".nfs0001", "sync-conflict", "gocryptfs.diriv.rmdir.123", "gocryptfs.longname.x" };
+	static const char *const junk[] = { ".nfs0001", "sync-conflict", "gocryptfs.diriv.rmdir.123",
+					    "gocryptfs.longname.x" };
 
 	for (int i = 0; i < 4; i++) {
 		fd = openat(fx.dirfd, junk[i], O_WRONLY | O_CREAT, 0644);
@@ -644,7 +655,8 @@ static void names_that_form_a_ring_are_no_trap(void **state)
 	c = mkdir_in(&fx, fx_root(&fx), "c");
 	a = mkdir_in(&fx, fx_root(&fx), "a");
 	b = mkdir_in(&fx, a.node, "b");
-	assert_int_equal(fx.ops->lookup(fx.view, b.node, "x", &again), -ENOENT); /* now b's descriptor is cached */
+	assert_int_equal(fx.ops->lookup(fx.view, b.node, "x", &again),
+			 -ENOENT); /* now b's descriptor is cached */
 	/* Elsewhere b moves up, and a into b; here somebody works on in b. */
 	strcpy(from, fx_stored(&fx, "a/b"));
 	strcpy(to, fx_stored(&fx, "b"));
@@ -683,8 +695,9 @@ static void a_read_only_view_has_nothing_to_change_it_with(void **state)
 	view_close(fx.view);
 	fx_mount(&fx, &(struct view_options){ .read_only = true });
 	ops = fx.ops;
-	assert_false(ops->setattr || ops->mknod || ops->mkdir || ops->symlink || ops->link || ops->unlink || ops->rmdir ||
-		     ops->rename || ops->create || ops->write || ops->fallocate || ops->setxattr || ops->removexattr);
+	assert_false(ops->setattr || ops->mknod || ops->mkdir || ops->symlink || ops->link || ops->unlink ||
+		     ops->rmdir || ops->rename || ops->create || ops->write || ops->fallocate ||
+		     ops->setxattr || ops->removexattr);
 	assert_int_equal(ops->lookup(fx.view, fx_root(&fx), "f", &e), 0);
 	assert_int_equal(ops->open(fx.view, e.node, O_RDWR, &f, NULL), -EROFS);
 	assert_int_equal(ops->open(fx.view, e.node, O_RDONLY, &f, NULL), 0);
@@ -706,7 +719,8 @@ static void a_refused_rmdir_disturbs_nobody(void **state)
 	open_default(&fx);
 	d = mkdir_in(&fx, fx_root(&fx), "d");
 	strcpy(dir, fx_stored(&fx, "d"));
-	/* Directories other nodes are about to make; some of them are read before the file, whatever the order. */
+	/* Directories other nodes are about to make; some of them are read before the file, whatever the
+	 * order. */
 	for (int i = 0; i < 20; i++) {
 		(void)snprintf(path, sizeof(path), "%s/gocryptfs.diriv.rmdir.%d", dir, i);
 		assert_int_equal(mkdir(path, 0700), 0);
@@ -771,7 +785,9 @@ static void create_without_excl_opens_what_is_there(void **state)
 	assert_int_equal(fx.ops->create(fx.view, NULL, fx_root(&fx), "f", O_RDWR | O_CREAT, 0644, &b, &g), 0);
 	assert_ptr_equal(a.node, b.node);
 	fx.ops->release(g);
-	assert_int_equal(fx.ops->create(fx.view, NULL, fx_root(&fx), "f", O_RDWR | O_CREAT | O_EXCL, 0644, &b, &g), -EEXIST);
+	assert_int_equal(
+	    fx.ops->create(fx.view, NULL, fx_root(&fx), "f", O_RDWR | O_CREAT | O_EXCL, 0644, &b, &g),
+	    -EEXIST);
 	fx.ops->release(f);
 	fx_forget(&fx, &a);
 	fx_forget(&fx, &a);

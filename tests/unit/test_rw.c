@@ -69,21 +69,26 @@ static void all_edges(const struct volume_options *vo, const struct view_options
 			struct stat st;
 
 			m->size = 0;
-			/* write `edges[b]` bytes at offset `edges[a]`, then overwrite its middle, then truncate both ways */
+			/* write `edges[b]` bytes at offset `edges[a]`, then overwrite its middle, then
+			 * truncate both ways */
 			if (edges[b]) {
 				assert_int_equal(fx.ops->write(f, NULL, edges[a], buf, edges[b]), edges[b]);
 				model_write(m, edges[a], buf, edges[b]);
 			}
 			check(&fx, e.node, f, m);
-			assert_int_equal(fx.ops->write(f, NULL, edges[a] / 2, buf + 7, edges[b] / 2 + 1), edges[b] / 2 + 1);
+			assert_int_equal(fx.ops->write(f, NULL, edges[a] / 2, buf + 7, edges[b] / 2 + 1),
+					 edges[b] / 2 + 1);
 			model_write(m, edges[a] / 2, buf + 7, edges[b] / 2 + 1);
 			check(&fx, e.node, f, m);
 			st.st_size = (off_t)edges[b];
-			assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, b % 2 ? f : NULL, &st, VIEW_SET_SIZE, &st), 0);
+			assert_int_equal(
+			    fx.ops->setattr(fx.view, NULL, e.node, b % 2 ? f : NULL, &st, VIEW_SET_SIZE, &st),
+			    0);
 			model_truncate(m, edges[b]);
 			check(&fx, e.node, f, m);
 			st.st_size = (off_t)edges[a];
-			assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &st, VIEW_SET_SIZE, &st), 0);
+			assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &st, VIEW_SET_SIZE, &st),
+					 0);
 			model_truncate(m, edges[a]);
 			check(&fx, e.node, f, m);
 			fx.ops->release(f);
@@ -284,7 +289,8 @@ static void fallocate_grows_or_keeps(void **state)
 	assert_int_equal(fx.ops->fallocate(f, 0, 50, 10000), 0);
 	assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
 	assert_int_equal(st.st_size, 10050);
-	assert_int_equal(fx.ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096), -EOPNOTSUPP);
+	assert_int_equal(fx.ops->fallocate(f, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096),
+			 -EOPNOTSUPP);
 	assert_int_equal(fx.ops->fallocate(f, 0, UINT64_MAX - 5, 10), -EFBIG);
 	fx.ops->release(f);
 	fx_forget(&fx, &e);

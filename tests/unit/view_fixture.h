@@ -1,4 +1,5 @@
-/* view_fixture.h - an opened view over a fresh store in a temporary directory, for the unit tests of layer view. */
+/* view_fixture.h - an opened view over a fresh store in a temporary directory, for the unit tests of layer
+ * view. */
 #ifndef TESTS_VIEW_FIXTURE_H
 #define TESTS_VIEW_FIXTURE_H
 
@@ -27,7 +28,8 @@ struct fixture {
 
 static inline struct volume_options fx_options(void)
 {
-	return (struct volume_options){ .raw64 = true, .hkdf = true, .long_names = true, .long_name_max = 255 };
+	return (
+	    struct volume_options){ .raw64 = true, .hkdf = true, .long_names = true, .long_name_max = 255 };
 }
 
 static inline void fx_mount(struct fixture *fx, const struct view_options *opt)
@@ -37,7 +39,8 @@ static inline void fx_mount(struct fixture *fx, const struct view_options *opt)
 }
 
 /* A store with master key 00 01 02 ... 1f. */
-static inline void fx_open(struct fixture *fx, const struct volume_options *vo, const struct view_options *opt)
+static inline void fx_open(struct fixture *fx, const struct volume_options *vo,
+			   const struct view_options *opt)
 {
 	auto_secret struct secret *key = secret_new(32);
 	const char *base = getenv("TMPDIR");
@@ -45,7 +48,8 @@ static inline void fx_open(struct fixture *fx, const struct volume_options *vo, 
 
 	for (int i = 0; i < 32; i++)
 		key->data[i] = (uint8_t)i;
-	(void)snprintf(fx->dir, sizeof(fx->dir), "%s/gcfview.XXXXXX", base && strlen(base) < 40 ? base : "/tmp");
+	(void)snprintf(fx->dir, sizeof(fx->dir), "%s/gcfview.XXXXXX",
+		       base && strlen(base) < 40 ? base : "/tmp");
 	assert_non_null(mkdtemp(fx->dir));
 	fx->dirfd = open(fx->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fx->dirfd >= 0);
@@ -86,7 +90,8 @@ static inline struct view_file *fx_create(struct fixture *fx, struct view_node *
 {
 	struct view_file *f = NULL;
 
-	assert_int_equal(fx->ops->create(fx->view, NULL, dir, name, O_RDWR | O_CREAT | O_EXCL, 0644, e, &f), 0);
+	assert_int_equal(fx->ops->create(fx->view, NULL, dir, name, O_RDWR | O_CREAT | O_EXCL, 0644, e, &f),
+			 0);
 	return f;
 }
 
