@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2154
 # inherit.t - setgid and ACL inheritance, owners, readdir after rewind, access times, limits of attributes and a hundred
 # small things: the mount must behave as the file system below it, seen by one script on both.
 . "$(dirname "$0")/lib.sh"

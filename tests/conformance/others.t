@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2154
 # others.t - what another user of the machine gets from a daemon: nothing; and what the daemon itself has given up.
 . "$(dirname "$0")/lib.sh"
 need_fuse

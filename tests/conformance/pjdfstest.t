@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2154
 # pjdfstest.t - the POSIX conformance suite pjdfstest, in every mode; what fails on the backing file system in the same
 # run is its affair and does not count, everything else does.
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2015,SC2154
 # stress.t - the file stressors of stress-ng with --verify; one that fails on the backing file system as well does not count.
 . "$(dirname "$0")/lib.sh"
 need_fuse
@@ -28,7 +29,7 @@ stress() # STRESSOR DIR LOG
 
 mode_test()
 {
-	local mode=$1 s passed=0 failed=0 skipped=0 bad= rc
+	local mode=$1 s passed=0 failed=0 skipped=0 bad="" rc
 	for s in $list; do
 		if ! stress-ng --help | grep -q -- "--$s N"; then
 			skipped=$((skipped + 1))

@@ -220,7 +220,9 @@ def round_(tmp, no, seed):
     bad = [b for w in workers for b in w.lost()]
     for top, _, names in os.walk(m):        # a truncate cut short by the kill is finished by the next read
         for n in names:
-            read_blocks(os.path.join(top, n))
+            torn = read_blocks(os.path.join(top, n))[1]
+            if not any(top == w.dir and n in w.promised for w in workers):     # nothing was promised of it yet
+                torn_in_flight.extend("%.12s #%d" % (n[-12:], no) for no in torn)
     subprocess.run(["fusermount3", "-u", m], check=True)
     if not wait(lambda: daemon_of(m) is None):
         bad.append("the daemon does not end")
