@@ -218,8 +218,9 @@ static void allow_parent(int rules, const char *path, uint64_t access)
 static int enter_landlock(const struct sandbox_options *opt)
 {
 	/* libc reads what it needs when it needs it: time zones, message catalogues, libraries. */
-	static const char *const system_dirs[] = { "/proc", "/sys", "/dev",   "/etc",
-						   "/usr",  "/lib", "/lib64", "/run" };
+	static const char *const system_dirs[] = { "/proc", "/sys", "/etc", "/usr", "/lib", "/lib64" };
+	static const char *const devices[] = { "/dev/fuse", "/dev/null", "/dev/zero", "/dev/urandom",
+					       "/dev/random" };
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	const uint64_t truncate = version >= 3 ? LANDLOCK_ACCESS_FS_TRUNCATE : 0;
 	const struct landlock_ruleset_attr attr = { .handled_access_fs = reading | changing | truncate |
@@ -233,7 +234,9 @@ static int enter_landlock(const struct sandbox_options *opt)
 		return 0;
 	for (size_t i = 0; i < sizeof(system_dirs) / sizeof(system_dirs[0]); i++)
 		allow_path(rules, system_dirs[i], reading);
-	allow_path(rules, "/dev", LANDLOCK_ACCESS_FS_WRITE_FILE | truncate); /* fuse, null */
+	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
+		allow_path(rules, devices[i],
+			   LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | truncate);
 	allow_path(rules, "/sys",
 		   LANDLOCK_ACCESS_FS_WRITE_FILE | truncate); /* read-ahead of the mount, if root */
 	if (opt->ctlsock)
