@@ -20,11 +20,17 @@ import time
 LINE = re.compile(r"^(not )?ok\b\s*(\d+)?\s*(?:- )?(.*)$")
 
 
+def heed_signals():
+    """Whoever runs the tests in the background may have had these ignored, and children inherit that."""
+    for s in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE):
+        signal.signal(s, signal.SIG_DFL)
+
+
 def run(path, timeout, log):
     """(lines, exit code) of one test; code None if it had to be killed."""
     with open(log, "wb") as out:
         p = subprocess.Popen([path], stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
-                             start_new_session=True)
+                             start_new_session=True, preexec_fn=heed_signals)
         try:
             code = p.wait(timeout)
         except subprocess.TimeoutExpired:

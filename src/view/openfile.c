@@ -146,6 +146,11 @@ int openfile_new(struct view *v, struct view_node *node, int fd, int flags, stru
 	f->of = node->of;
 	f->next = f->of->files;
 	f->of->files = f;
+	f->all_next = v->files;
+	f->all_prev = &v->files;
+	if (v->files)
+		v->files->all_prev = &f->all_next;
+	v->files = f;
 	pthread_mutex_unlock(&v->lock);
 	openfile_destroy(fresh);
 	if (view_is_shared(v)) { /* another node may have made the file anew: ask the header again */
@@ -185,6 +190,9 @@ void openfile_release(struct view_file *f)
 		for (at = &f->of->files; *at != f; at = &(*at)->next)
 			;
 		*at = f->next;
+		*f->all_prev = f->all_next;
+		if (f->all_next)
+			f->all_next->all_prev = f->all_prev;
 		if (!f->of->files) {
 			gone = f->of;
 			node->of = NULL;

@@ -165,6 +165,10 @@ echo after >/crypt/a/slurmd.after && srun cat /crypt/a/slurmd.after
 E
 up slurmd
 "$CL" restart cn1 -9
+# what slurmd of 24.11 does now at the next step, in every release: the prolog once more
+daemon_before=$(on cn1 pgrep -x gocryptfs)
+echo x | on cn1 "$LIBEXEC/cryptstore-node" prolog --job="$job" --uid=61001 --sysconfdir="$CONF"
+is "a second prolog leaves a running job's daemon alone" "$(on cn1 pgrep -x gocryptfs)" "$daemon_before"
 touch "$ALICE/slurmd.now"
 after slurmd "slurmd killed -9 and restarted" COMPLETED
 is "the view lived on and a new step saw it" "$(cat "$ALICE/out.$job")" after

@@ -193,13 +193,6 @@ is_rc "-scryptn 5: 24" 24
 run "$GCF" -q -init -scryptn 10 -xchacha -aessiv -passfile "$T/pw" "$T/n1"
 is_rc "-init -xchacha -aessiv: 24" 24
 is "which leaves nothing behind" "$(ls -A "$T/n1")" ""
-if [ "$GCF" != "$GO" ]; then
-	run "$GCF" -q -masterkey "$(printf 'ab%.0s' {1..32})" "$C" "$M"
-	[ "$rc" != 0 ] && pass "a wrong master key on a store with evidence is refused ($rc)" ||
-		skip "a wrong master key on an empty store" "an empty store offers no evidence"
-	mounted "$M" && fusermount3 -u "$M"
-fi
-
 # --- streams and -init
 mkdir "$T/i"
 run "$GCF" -init -scryptn 10 -passfile "$T/pw" "$T/i"

@@ -1,5 +1,6 @@
 #!/bin/bash
 # The life of the daemon: how it starts, what it shows of itself, and all the ways it ends.
+[ -n "${GCF_FUSE_OPEN:-}" ] || exec "$(dirname "$0")/open-fuse" "$0" # an ordinary user must be able to mount
 . "$(dirname "$0")/lib.sh"
 need_fuse
 need setpriv
@@ -27,7 +28,7 @@ if [ "$GCF" != "$GO" ]; then
 	if is_root; then
 		mkdir -m 1777 "$T/nobody" && chmod 755 "$T"
 		chmod 644 "$T/pw"
-		as_other() { setpriv --reuid 4242 --regid 4242 --clear-groups "$@"; }
+		as_other() { setpriv --reuid "$(id -u nobody)" --regid "$(id -g nobody)" --clear-groups "$@"; } # fusermount3 wants a name
 		as_other mkdir "$T/nobody/c" "$T/nobody/m"
 		if as_other "$GCF" -q -init -scryptn 10 -passfile "$T/pw" "$T/nobody/c" && as_other "$GCF" -q -passfile "$T/pw" "$T/nobody/c" "$T/nobody/m"; then
 			other=$(daemon_pid "$T/nobody/m")
@@ -35,7 +36,7 @@ if [ "$GCF" != "$GO" ]; then
 			not_ok "its own user cannot read its memory" as_other cat "/proc/$other/environ"
 			not_ok "nor trace it" as_other cat "/proc/$other/mem"
 			as_other touch "$T/nobody/m/f"
-			is "an ordinary user's files are theirs" "$(as_other stat -c %u "$T/nobody/m/f")" 4242
+			is "an ordinary user's files are theirs" "$(as_other stat -c %u "$T/nobody/m/f")" "$(id -u nobody)"
 			ok "an ordinary user unmounts" as_other fusermount3 -u "$T/nobody/m"
 		else
 			skip "an ordinary user's daemon is not dumpable" "an ordinary user cannot mount here (fusermount3 is not setuid, or /dev/fuse is closed)"

@@ -169,11 +169,7 @@ gone() { ! grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$1/status" 2>/dev/null; }
 # Processes one of whose arguments starts with TEXT (our mount and cipher directories), this shell apart.
 pids_naming()
 {
-	local p
-	for p in /proc/[0-9]*; do
-		[ "${p#/proc/}" = "$$" ] && continue
-		{ tr '\0' '\n' <"$p/cmdline"; } 2>/dev/null | grep -qF -e "$1" && echo "${p#/proc/}"
-	done
+	grep -lsaF -e "$1" /proc/[0-9]*/cmdline | sed -n "s|^/proc/\([0-9]*\)/.*|\1|; /^$$\$/!p"
 }
 
 # --- stores --------------------------------------------------------------------------------------------------------

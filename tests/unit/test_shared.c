@@ -398,7 +398,11 @@ static void a_failed_write_leaves_the_end_to_others(void **state)
 	assert_int_equal(c.fx.ops->write(f0, NULL, 0, block, sizeof(block)), sizeof(block));
 	(void)snprintf(path, sizeof(path), "%s", fx_stored(&c.fx, "f"));
 	fd = open(path, O_RDWR | O_CLOEXEC); /* block 0 is damaged now: a part of it cannot be replaced */
-	assert_int_equal(pwrite(fd, "x", 1, 100), 1);
+	uint8_t byte;
+
+	assert_int_equal(pread(fd, &byte, 1, 100), 1);
+	byte ^= 1;
+	assert_int_equal(pwrite(fd, &byte, 1, 100), 1);
 	close(fd);
 	assert_int_equal(c.fx.ops->write(f1, NULL, 4096, block, sizeof(block)), sizeof(block));
 	assert_int_equal(c.fx.ops->write(f0, NULL, 10, block, 10), -EBADMSG);

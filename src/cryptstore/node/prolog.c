@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,8 +17,10 @@
 
 #include "cryptstore/node/cgroup.h"
 #include "cryptstore/node/commands.h"
+#include "cryptstore/node/fields.h"
 #include "cryptstore/node/job.h"
 #include "cryptstore/node/keeper.h"
+#include "cryptstore/node/procs.h"
 #include "cryptstore/node/status.h"
 #include "grant/policy.h"
 #include "grant/sitekey.h"
@@ -184,6 +187,29 @@ static int expect_the_worst(struct prolog *p, struct err *err)
 	return err_set(err, r, "cannot write to '%s': %s", JOBDIR_RUN, strerror(-r));
 }
 
+/* A slurmd that was restarted runs the prolog of a job again at its next step (Slurm 24.11): such a job has
+ * its views and its slurmstepds; what a crash or an unfinished epilog left has neither. */
+static bool is_running_here(uint32_t job)
+{
+	auto_free char *text = NULL;
+	uint64_t pid = 0, start = 0;
+	struct jobdir dir;
+	struct stat st;
+	bool running;
+	char *at;
+
+	if (jobdir_attach(&dir, job, deadline_in(5000), NULL) < 0)
+		return false;
+	running = fstatat(dir.pin, "fail", &st, 0) < 0 && fstatat(dir.pin, "closing", &st, 0) < 0 &&
+		  jobdir_read(dir.pin, "keeper", &text) == 0;
+	at = text;
+	running = running && fields_number(&at, INT_MAX, &pid) && fields_number(&at, UINT64_MAX, &start) &&
+		  proc_start_time((pid_t)pid) == start && procs_job_has_stepd(job);
+	jobdir_done(&dir);
+	return running;
+}
+
+/* 1 if there is nothing to do. */
 static int make_state(struct prolog *p, struct err *err)
 {
 	int r = jobdir_setup(err);
@@ -191,8 +217,9 @@ static int make_state(struct prolog *p, struct err *err)
 	if (r == 0)
 		r = jobdir_create(&p->job.dir, p->q->job, err);
 	if (r == -EEXIST) {
-		/* a requeued job, or an array task whose number came round: its last epilog did not get
-		 * through */
+		if (is_running_here(p->q->job))
+			return 1;
+		/* a requeued job, or a number that came round: its last epilog did not get through */
 		(void)close_job(p->q->job, p->q->uid, NULL);
 		r = jobdir_create(&p->job.dir, p->q->job, err);
 	}
