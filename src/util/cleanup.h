@@ -37,10 +37,10 @@ static inline void cleanup_unlock(pthread_mutex_t **m)
 		(void)pthread_mutex_unlock(*m);
 }
 
-#define auto_free __attribute__((cleanup(cleanup_free)))
-#define auto_fd	  __attribute__((cleanup(cleanup_fd)))
-#define auto_file __attribute__((cleanup(cleanup_file)))
-#define auto_dir  __attribute__((cleanup(cleanup_dir)))
+#define auto_free __attribute__((cleanup(cleanup_free), unused))
+#define auto_fd	  __attribute__((cleanup(cleanup_fd), unused))
+#define auto_file __attribute__((cleanup(cleanup_file), unused))
+#define auto_dir  __attribute__((cleanup(cleanup_dir), unused))
 /* auto_unlock pthread_mutex_t *held = mutex_hold(&m); */
 #define auto_unlock __attribute__((cleanup(cleanup_unlock), unused))
 

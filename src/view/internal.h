@@ -87,7 +87,7 @@ struct view_file {
 	struct openfile *of;
 	struct view_file *next;
 	struct view_file *all_next, **all_prev; /* view.files; view.lock */
-	uint32_t refs; /* view.lock; 1 for the opener, 1 per pin */
+	uint32_t refs;				/* view.lock; 1 for the opener, 1 per pin */
 	int fd;
 	int flock_fd; /* lock.c: carries the flock(2) of this open, -1 if none */
 	bool writable;
@@ -111,7 +111,7 @@ struct view {
 	struct view_node **buckets;
 	size_t n_buckets, n_nodes;
 	struct view_file *files; /* all that are open */
-	struct dirfd lru; /* list head */
+	struct dirfd lru;	 /* list head */
 	size_t n_dirfds;
 
 	atomic_uint_fast64_t generation;

@@ -237,11 +237,25 @@ export CL_CONTAINER=job_container/tmpfs
 start_cluster
 new_store a.crypt
 refused "job_container/tmpfs" "job_container/tmpfs" "$S" "$KEY"
-batch <<'E'
+plain_job()
+{
+	batch <<'E'
 #!/bin/bash
 echo plain
 E
-is "other jobs run there as ever" "$out" plain
+}
+plain_job
+with=$out
+if [ "$with" = plain ]; then
+	pass "other jobs run there as ever"
+else # is it us, or does job_container/tmpfs not work in this environment at all?
+	export CL_PLUGSTACK=
+	"$CL" down
+	"$CL" up "$NODES" >/dev/null 2>&1
+	plain_job
+	[ "$out" = plain ] && fail "other jobs run there as ever" "$with" ||
+		skip "other jobs run there as ever" "job_container/tmpfs does not run jobs here without the plugin either"
+fi
 
 diag "What goes wrong, and what the user sees (measured by this suite)"
 diag "$table"

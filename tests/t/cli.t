@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 need_fuse
 
-C=$T/c M=$T/m
+C=$T/c M=$T/mnt
 mkdir "$C" "$M"
 new_store "$C" || fail "-init"
 is_root && mount -t tmpfs none "$M" 2>/dev/null && umount "$M"

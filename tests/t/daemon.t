@@ -5,7 +5,7 @@
 need_fuse
 need setpriv
 
-C=$T/c M=$T/m
+C=$T/c M=$T/mnt
 new_store "$C"
 mkdir "$M"
 

@@ -4,7 +4,7 @@
 need_fuse
 need python3 setfattr
 
-C=$T/c M=$T/m
+C=$T/c M=$T/mnt
 fsck() { run "$GCF" -fsck -passfile "$T/pw" "$@"; }
 fresh()
 {

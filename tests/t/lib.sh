@@ -169,7 +169,9 @@ gone() { ! grep -qE '^State:[[:space:]]+[^ZX]' "/proc/$1/status" 2>/dev/null; }
 # Processes one of whose arguments starts with TEXT (our mount and cipher directories), this shell apart.
 pids_naming()
 {
-	grep -lsaF -e "$1" /proc/[0-9]*/cmdline | sed -n "s|^/proc/\([0-9]*\)/.*|\1|; /^$$\$/!p"
+	local all=(/proc/[0-9]*/cmdline) # listed before grep itself is there
+
+	grep -lsaF -e "$1" "${all[@]}" | sed -n "s|^/proc/\([0-9]*\)/.*|\1|; /^$$\$/!p"
 }
 
 # --- stores --------------------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@
 need_fuse
 need setpriv python3
 
-C=$T/c M=$T/m
+C=$T/c M=$T/mnt
 new_store "$C"
 mkdir "$M"
 chmod 755 "$T" "$M" "$C"
@@ -191,17 +191,20 @@ is "puts the config there" "$(ls "$T/ni" && stat -c %a "$T/made.conf")" "gocrypt
 400"
 
 # --- who is told
-trap 'got=1' USR1
-got=0
+"$PY" -c 'import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+open(sys.argv[1] + ".waiting", "w")
+signal.sigwait([signal.SIGUSR1])
+open(sys.argv[1], "w")' "$T/told" &
+waiter=$!
+wait_for 10 test -e "$T/told.waiting"
 if [ "$GCF" = "$GO" ]; then # which cannot tell two when it goes to the background
-	"$GCF" -q -fg -notifypid $$ -passfile "$T/pw" "$C" "$M" &
+	"$GCF" -q -fg -notifypid $waiter -passfile "$T/pw" "$C" "$M" &
 else
-	run mount_store "$C" "$M" -notifypid $$
+	run mount_store "$C" "$M" -notifypid $waiter
 fi
-told() { [ "$got" = 1 ]; }
-wait_for 5 told
-is "-notifypid sends USR1" "$got" 1
-trap - USR1
+ok "-notifypid sends USR1" wait_for 10 test -e "$T/told"
+kill $waiter 2>/dev/null
 unmount "$M"
 "$GCF" -q -fg -passfile "$T/pw" "$C" "$M" >"$T/fg.out" 2>&1 &
 fg=$!
@@ -298,7 +301,7 @@ fi
 mount_store "$C" "$M"
 touch "$M/visible"
 unmount "$M"
-good=$(cd "$C" && ls | grep -v gocryptfs | head -n 1)
+good=$(find "$C" -maxdepth 1 -type f ! -name 'gocryptfs.*' -printf '%f\n' | head -n 1)
 cp "$C/$good" "$C/$good.bad" && echo x >"$C/bad.stranger"
 mount_store "$C" "$M" -badname '*.bad' -badname 'bad.*'
 like "-badname shows the undecryptable" "$(ls "$M")" 'bad\.stranger GOCRYPTFS_BAD_NAME'

@@ -4,7 +4,7 @@
 need_fuse
 need python3
 
-C=$T/c M=$T/m
+C=$T/c M=$T/mnt
 conf=$C/gocryptfs.conf
 master() { echo "$1" | "$XRAY" -dumpmasterkey "$conf" 2>/dev/null; }
 salt() { sed -n 's/.*"Salt": *//p' "$conf"; }

@@ -191,20 +191,21 @@ static int expect_the_worst(struct prolog *p, struct err *err)
  * its views and its slurmstepds; what a crash or an unfinished epilog left has neither. */
 static bool is_running_here(uint32_t job)
 {
-	auto_free char *text = NULL;
 	uint64_t pid = 0, start = 0;
 	struct jobdir dir;
 	struct stat st;
-	bool running;
-	char *at;
+	char *text = NULL, *at;
+	bool running = false;
 
 	if (jobdir_attach(&dir, job, deadline_in(5000), NULL) < 0)
 		return false;
-	running = fstatat(dir.pin, "fail", &st, 0) < 0 && fstatat(dir.pin, "closing", &st, 0) < 0 &&
-		  jobdir_read(dir.pin, "keeper", &text) == 0;
-	at = text;
-	running = running && fields_number(&at, INT_MAX, &pid) && fields_number(&at, UINT64_MAX, &start) &&
-		  proc_start_time((pid_t)pid) == start && procs_job_has_stepd(job);
+	if (fstatat(dir.pin, "fail", &st, 0) < 0 && fstatat(dir.pin, "closing", &st, 0) < 0 &&
+	    jobdir_read(dir.pin, "keeper", &text) == 0) {
+		at = text;
+		running = fields_number(&at, INT_MAX, &pid) && fields_number(&at, UINT64_MAX, &start) &&
+			  proc_start_time((pid_t)pid) == start && procs_job_has_stepd(job);
+		free(text);
+	}
 	jobdir_done(&dir);
 	return running;
 }
