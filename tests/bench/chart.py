@@ -30,7 +30,7 @@ def draw(data, baseline):
            '<rect width="100%" height="100%" fill="white"/>',
            '<text x="12" y="20" font-size="15" font-weight="bold">Speed relative to %s (1.0); longer is better</text>' % escape(baseline),
            '<text x="12" y="36" fill="#555">%s</text>' % escape("%s, %s CPUs, Linux %s, libfuse %s, %s; medians of %d interleaved rounds; %s" % (
-               m["cpu"], m["cpus"], m["kernel"], m["libfuse"], m["openssl"], data["args"]["rounds"], m["date"][:10]))]
+               m["cpu"], m["cpus"], m["kernel"], m["libfuse"], " ".join(m["openssl"].split()[:2]), data["args"]["rounds"], m["date"][:10]))]
     colour = {n: COLOURS.get(n, OTHER[i % len(OTHER)]) for i, n in enumerate(names)}
     x = LEFT
     for n in names:
