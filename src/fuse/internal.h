@@ -2,6 +2,8 @@
 #ifndef FUSE_INTERNAL_H
 #define FUSE_INTERNAL_H
 
+#include <signal.h>
+
 #include "fuse/idle.h"
 #include "fuse/ops.h"
 #include "fuse/session.h"
@@ -20,6 +22,10 @@ struct session {
 	session_ready_fn ready;
 	void *ready_arg;
 };
+
+/* SIGINT, SIGTERM and SIGHUP wait for session_loop from now on: between mounting and serving they would leave
+ * a dead mount. */
+void session_block_signals(sigset_t *ret_set);
 
 /* Called from a worker once INIT was answered; arg is the session. */
 void session_first_request(void *arg);

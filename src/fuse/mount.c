@@ -136,8 +136,10 @@ static int attach_io(struct session *s)
 
 static int mount_at(struct session *s)
 {
+	sigset_t set;
 	int rc;
 
+	session_block_signals(&set);
 	if (fuse_session_mount(s->se, s->mountpoint) != 0)
 		return -EIO;
 	rc = attach_io(s);

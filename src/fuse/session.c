@@ -171,7 +171,7 @@ static void serve(struct loop *l)
 		l->s->mounted = false;
 }
 
-static void block_signals(sigset_t *ret_set)
+void session_block_signals(sigset_t *ret_set)
 {
 	(void)sigemptyset(ret_set);
 	(void)sigaddset(ret_set, SIGINT);
@@ -190,7 +190,7 @@ static int start(struct loop *l, session_ready_fn ready, void *arg)
 	int rc = 0;
 
 	(void)umask(0); /* modes come from the kernel, which has applied the caller's umask */
-	block_signals(&set);
+	session_block_signals(&set);
 	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (l->signal_fd < 0)
 		return -errno;

@@ -110,6 +110,7 @@ struct view {
 	pthread_mutex_t lock;
 	struct view_node **buckets;
 	size_t n_buckets, n_nodes;
+	size_t n_freed;		 /* nodes since memory was last given back */
 	struct view_file *files; /* all that are open */
 	struct dirfd lru;	 /* list head */
 	size_t n_dirfds;

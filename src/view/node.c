@@ -2,12 +2,13 @@
  * A node holds no descriptor. Identity is device, inode number and, where the file system tells it, time of
  * birth: an inode number alone may have been reused (upstream lost data that way). */
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "view/internal.h"
 
-enum { NAMES_MAX = 8, BUCKETS_MIN = 1024 };
+enum { NAMES_MAX = 8, BUCKETS_MIN = 1024, TRIM_AFTER = 65536 };
 
 static size_t bucket_of(const struct view *v, dev_t dev, uint64_t ino)
 {
@@ -96,6 +97,7 @@ static void maybe_free(struct view *v, struct view_node *node)
 		dir_cache_drop(v, node);
 		free(node);
 		v->n_nodes--;
+		v->n_freed++;
 		if (!parent)
 			return;
 		parent->refs--;
@@ -210,12 +212,19 @@ int node_intern(struct view *v, struct view_node *parent, const char *cname, con
 
 void node_forget(struct view *v, struct view_node *node, uint64_t n)
 {
+	bool trim;
+
 	if (node == &v->root)
 		return;
 	pthread_mutex_lock(&v->lock);
 	node->nlookup -= n < node->nlookup ? n : node->nlookup;
 	maybe_free(v, node);
+	trim = v->n_freed >= TRIM_AFTER && v->n_freed > v->n_nodes;
+	if (trim)
+		v->n_freed = 0;
 	pthread_mutex_unlock(&v->lock);
+	if (trim)
+		(void)malloc_trim(0); /* the kernel has forgotten a large tree: so may we */
 }
 
 void node_unref(struct view *v, struct view_node *node)
