@@ -44,7 +44,7 @@ struct view_node {
 	uint64_t nlookup;	 /* references of the kernel */
 	uint32_t refs;		 /* references of children's names and of running operations */
 	mode_t type;		 /* S_IFMT bits */
-	bool hashed;
+	bool hashed;		 /* lookups may find it; false once the object is known to be gone */
 	bool have_iv;
 	uint8_t iv[NAME_IV_LEN];
 	/* Backing state when the kernel's pages of this file were last known good (open and release). */

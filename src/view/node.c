@@ -43,17 +43,14 @@ static void table_grow(struct view *v)
 	free(old);
 }
 
-static void unhash(struct view *v, struct view_node *node)
+/* A node stays in the table until it is freed; one that is not `hashed` any more is only not to be found. */
+static void unlink_bucket(struct view *v, struct view_node *node)
 {
-	struct view_node **at;
+	struct view_node **at = &v->buckets[bucket_of(v, node->id.dev, node->id.ino)];
 
-	if (!node->hashed)
-		return;
-	at = &v->buckets[bucket_of(v, node->id.dev, node->id.ino)];
 	while (*at != node)
 		at = &(*at)->hash_next;
 	*at = node->hash_next;
-	node->hashed = false;
 }
 
 static bool same(const struct view_node *k, const struct node_id *id, mode_t type)
@@ -65,15 +62,12 @@ static bool same(const struct view_node *k, const struct node_id *id, mode_t typ
  * lookups must not find it. */
 static struct view_node *find(struct view *v, const struct node_id *id, mode_t type)
 {
-	struct view_node *next;
-
-	for (struct view_node *k = v->buckets[bucket_of(v, id->dev, id->ino)]; k; k = next) {
-		next = k->hash_next;
-		if (k->id.ino != id->ino || k->id.dev != id->dev)
+	for (struct view_node *k = v->buckets[bucket_of(v, id->dev, id->ino)]; k; k = k->hash_next) {
+		if (!k->hashed || k->id.ino != id->ino || k->id.dev != id->dev)
 			continue;
 		if (same(k, id, type))
 			return k;
-		unhash(v, k);
+		k->hashed = false;
 	}
 	return NULL;
 }
@@ -93,7 +87,7 @@ static void maybe_free(struct view *v, struct view_node *node)
 			free(node->names);
 			node->names = NULL;
 		}
-		unhash(v, node);
+		unlink_bucket(v, node);
 		dir_cache_drop(v, node);
 		free(node);
 		v->n_nodes--;
@@ -238,7 +232,7 @@ void node_unref(struct view *v, struct view_node *node)
 static struct view_node *by_id(struct view *v, const struct node_id *id)
 {
 	for (struct view_node *k = v->buckets[bucket_of(v, id->dev, id->ino)]; k; k = k->hash_next)
-		if (same(k, id, k->type))
+		if (k->hashed && same(k, id, k->type))
 			return k;
 	return NULL;
 }
@@ -275,7 +269,7 @@ void node_drop_name(struct view *v, const struct node_id *id, bool last, struct 
 	if (node) {
 		name_free(v, take_name(node, parent, cname));
 		if (last)
-			unhash(v, node);
+			node->hashed = false;
 		dir_cache_drop(v, node);
 	}
 	pthread_mutex_unlock(&v->lock);
@@ -300,7 +294,7 @@ void node_check_iv(struct view *v, const struct node_id *id, const uint8_t iv[st
 	pthread_mutex_lock(&v->lock);
 	node = by_id(v, id);
 	if (node && node->have_iv && memcmp(node->iv, iv, NAME_IV_LEN) != 0)
-		unhash(v, node);
+		node->hashed = false;
 	pthread_mutex_unlock(&v->lock);
 }
 
