@@ -18,6 +18,7 @@ normal()
 {
 	sed -E \
 		-e '/^(SwitchToSyslog|SwitchLoggerToSyslog): Unix syslog delivery error$/d' \
+		-e '/^DetectQuirks: tmpfs detected/d' \
 		-e '/^Checking filesystem\.\.\.$/d' \
 		-e 's/^gocryptfs [^;]*; [^;]*; .*$/VERSION/' \
 		-e 's/^(Reading (Password|Masterkey) from stdin) \(connected to .*\)$/\1/' \

@@ -335,7 +335,7 @@ ln -s "$T/etc/site.pub" dir.crypt/a/link
 find dir.crypt ! -type l -exec touch -d 2020-01-01 {} +
 user_says keep dir.crypt
 is "keep renews the store's own files" "$out" "3 directories, 5 files renewed, 0 young enough, 0 failed"
-is "and nothing else" "$(find dir.crypt -type f ! -newermt 2021-01-01 -printf '%f ' | sort)" "$(printf 'data %s ' "$long" | tr ' ' '\n' | sort | tr '\n' ' ' | sed 's/^ //')"
+is "and nothing else" "$(find dir.crypt -type f ! -newermt 2021-01-01 -printf '%f\n' | sort)" "$(printf 'data\n%s\n' "$long" | sort)"
 touch -d 2020-01-01 dir.crypt/a/gocryptfs.diriv
 user_says keep --older-than 7d --threads 2 dir.crypt
 is "with --older-than it leaves young ones alone" "$out" "3 directories, 1 files renewed, 4 young enough, 0 failed"

@@ -186,8 +186,10 @@ def no_read_permission(s):
     user = pwd.getpwnam("nobody")           # fusermount3 wants a name
     home = os.path.join(T, "user")
     os.makedirs(home), os.chmod(T, 0o755), os.chmod(PW, 0o644), os.chown(home, user.pw_uid, user.pw_gid)
+    gcf = os.path.join(T, "gcf-for-all")    # the build may lie under somebody's private home
+    shutil.copy(GCF, gcf), os.chmod(gcf, 0o755)
     script = ("cd %s && mkdir c m && %s -q -init -scryptn 10 -passfile %s c && %s -q -passfile %s c m && mkdir m/d && chmod 0 m/d && rmdir m/d && "
-              "echo x >m/w && chmod 200 m/w && echo y >>m/w && chmod 600 m/w && cat m/w; fusermount3 -u m") % (home, GCF, PW, GCF, PW)
+              "echo x >m/w && chmod 200 m/w && echo y >>m/w && chmod 600 m/w && cat m/w; fusermount3 -u m") % (home, gcf, PW, gcf, PW)
     p = subprocess.run(["setpriv", "--reuid", str(user.pw_uid), "--regid", str(user.pw_gid), "--clear-groups", "sh", "-c", script],
                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, timeout=60)
     if "ermission denied" in p.stderr and "/dev/fuse" in p.stderr or "fusermount3: mount failed" in p.stderr:
