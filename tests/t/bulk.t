@@ -413,7 +413,11 @@ with open(sys.argv[1], "wb") as log:
 PY
 new_store p
 "$PY" onpty.py shown "$CS" import --key "passfile:$T/pw" long p >/dev/null </dev/null
-like "on a terminal there is a bar" "$(tr '\r' '\n' <shown)" '^.\[Kimport \[=* *\] +[0-9]+% .* of 357\.[0-9] MiB, [0-9]+ files, '
+if grep -q ' in 0\.[0-9] s' shown; then
+	skip "on a terminal there is a bar" "this disk was done before a bar could be drawn"
+else
+	like "on a terminal there is a bar" "$(tr '\r' '\n' <shown)" '^.\[Kimport \[=* *\] +[0-9]+% .* of 357\.[0-9] MiB, [0-9]+ files, '
+fi
 like "which is gone at the end" "$(tail -n 2 shown | head -n 1)" 'import: 3006 files'
 new_store q
 "$PY" onpty.py shown "$CS" import --quiet --key "passfile:$T/pw" small q >/dev/null </dev/null
