@@ -151,6 +151,10 @@ int node_fd_get(struct view *v, struct view_node *node, struct view_file *f, str
 			if (nth > 16)
 				break;
 		}
+	if (node->type == S_IFDIR && (ret->fd = opendir_dup(v, node)) >= 0) {
+		ret->path_only = false;
+		return 0; /* removed, but open */
+	}
 	return r;
 }
 

@@ -146,9 +146,12 @@ void view_close(struct view *v)
 {
 	if (!v)
 		return;
-	/* At an unmount the kernel drops the last RELEASE requests that it has not sent yet. */
+	/* At an unmount the kernel drops the last RELEASE and RELEASEDIR requests that it has not sent yet.
+	 */
 	while (v->files)
 		openfile_release(v->files);
+	while (v->dirs)
+		fwd_releasedir(v->dirs);
 	dir_cache_done(v);
 	node_table_done(v);
 	if (v->root_fd >= 0)

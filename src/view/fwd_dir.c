@@ -25,7 +25,8 @@ struct kernel_dirent {
 struct view_dir {
 	struct view *v;
 	struct view_node *node;
-	int fd; /* of its own: it carries the position */
+	struct view_dir *next, **prev; /* view.dirs; view.lock */
+	int fd;			       /* of its own: it carries the position */
 	bool is_root;
 	uint8_t iv[NAME_IV_LEN];
 	pthread_mutex_t lock; /* guards what follows; the kernel may ask from two threads */
@@ -62,6 +63,13 @@ int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret)
 	pthread_mutex_init(&d->lock, NULL);
 	d->at = 0;
 	d->pos = d->len = 0;
+	pthread_mutex_lock(&v->lock);
+	d->next = v->dirs;
+	d->prev = &v->dirs;
+	if (d->next)
+		d->next->prev = &d->next;
+	v->dirs = d;
+	pthread_mutex_unlock(&v->lock);
 	atomic_fetch_add_explicit(&v->open_files, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&v->name_ops, 1, memory_order_relaxed);
 	*ret = d;
@@ -70,10 +78,38 @@ int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret)
 
 void fwd_releasedir(struct view_dir *d)
 {
+	pthread_mutex_lock(&d->v->lock);
+	*d->prev = d->next;
+	if (d->next)
+		d->next->prev = d->prev;
+	pthread_mutex_unlock(&d->v->lock);
 	atomic_fetch_sub_explicit(&d->v->open_files, 1, memory_order_relaxed);
 	(void)close(d->fd);
 	pthread_mutex_destroy(&d->lock);
 	free(d);
+}
+
+int opendir_dup(struct view *v, const struct view_node *node)
+{
+	struct node_id id = { 0 };
+	int r = -ENOENT;
+	auto_fd int fd = -1;
+
+	pthread_mutex_lock(&v->lock);
+	for (struct view_dir *d = v->dirs; d && r < 0; d = d->next)
+		if (d->node == node) {
+			fd = fcntl(d->fd, F_DUPFD_CLOEXEC, 0);
+			r = fd < 0 ? -errno : 0;
+			break;
+		}
+	pthread_mutex_unlock(&v->lock);
+	if (r == 0)
+		r = stat_at(fd, "", NULL, &id);
+	/* A forgotten node's address may be another's before the release of its directory has come through.
+	 */
+	if (r == 0 && !node_id_same(&id, &node->id))
+		r = -ENOENT;
+	return r < 0 ? r : take_fd(&fd);
 }
 
 int fwd_fsyncdir(struct view_dir *d, bool data_only)

@@ -112,6 +112,7 @@ struct view {
 	size_t n_buckets, n_nodes;
 	size_t n_freed;		 /* nodes since memory was last given back */
 	struct view_file *files; /* all that are open */
+	struct view_dir *dirs;	 /* likewise */
 	struct dirfd lru;	 /* list head */
 	size_t n_dirfds;
 
@@ -314,6 +315,9 @@ int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret);
 int fwd_readdir(struct view_dir *d, off_t off, view_fill_fn fill, void *arg);
 int fwd_readdirplus(struct view_dir *d, off_t off, view_fill_plus_fn fill, void *arg);
 int fwd_fsyncdir(struct view_dir *d, bool data_only);
+/* A copy of the descriptor of any open directory of the node, for one that has no name any more; -ENOENT if
+ * none is open. Checked to be the very object. */
+int opendir_dup(struct view *v, const struct view_node *node);
 void fwd_releasedir(struct view_dir *d);
 
 int fwd_setxattr(struct view *v, const struct view_caller *who, struct view_node *node, const char *name,

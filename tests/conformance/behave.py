@@ -214,6 +214,10 @@ def readdir(d):
     os.rmdir(p + "/d")
     say("a removed directory that is open lists nothing", outcome(os.listdir, fd2))
     say("and takes nothing", outcome(os.open, "x", os.O_CREAT | os.O_WRONLY, dir_fd=fd2))
+    time.sleep(1.1)     # past what the kernel remembers of it
+    say("has no links, but attributes", (outcome(lambda: os.fstat(fd2).st_nlink), outcome(lambda: oct(os.fstat(fd2).st_mode))))
+    say("that can be changed", (outcome(os.fchmod, fd2, 0o711), outcome(lambda: oct(os.fstat(fd2).st_mode))))
+    say("and synced", outcome(os.fsync, fd2))
 
 
 def times(d):

@@ -173,6 +173,46 @@ static void directories_come_whole_and_go_whole(void **state)
 	fx_close(&fx);
 }
 
+static void a_removed_directory_answers_while_it_is_open(void **state)
+{
+	struct fixture fx;
+	struct view_entry d;
+	struct view_dir *open_dir, *left_open;
+	struct stat st = { .st_mode = 0700 };
+	struct list names;
+
+	(void)state;
+	open_default(&fx);
+	for (int by_others = 0; by_others < 2; by_others++) {
+		d = mkdir_in(&fx, fx_root(&fx), "d");
+		assert_int_equal(fx.ops->opendir(fx.view, d.node, &open_dir), 0);
+		if (by_others) { /* another node's rmdir */
+			char command[4200];
+
+			(void)snprintf(command, sizeof(command), "rm -r '%s'", fx_stored(&fx, "d"));
+			assert_int_equal(system(command), 0);
+		} else {
+			assert_int_equal(fx.ops->rmdir(fx.view, fx_root(&fx), "d"), 0);
+		}
+		assert_int_equal(fx.ops->getattr(fx.view, d.node, NULL, &st), 0);
+		assert_int_equal(st.st_nlink, 0);
+		assert_int_equal(st.st_ino, d.st.st_ino);
+		st.st_mode = 0700;
+		assert_int_equal(fx.ops->setattr(fx.view, NULL, d.node, NULL, &st, VIEW_SET_MODE, &st), 0);
+		assert_int_equal(st.st_mode, S_IFDIR | 0700);
+		memset(&names, 0, sizeof(names));
+		names.room = 1;
+		assert_int_not_equal(fx.ops->readdir(open_dir, 0, take_name, &names), -EIO);
+		assert_int_equal(names.n, 0);
+		fx.ops->releasedir(open_dir);
+		assert_int_equal(fx.ops->getattr(fx.view, d.node, NULL, &st), -ENOENT);
+		fx_forget(&fx, &d);
+	}
+	/* The kernel drops requests at an unmount: what is still open then is closed by the view. */
+	assert_int_equal(fx.ops->opendir(fx.view, fx_root(&fx), &left_open), 0);
+	fx_close(&fx);
+}
+
 static void modes_are_mirrored(void **state)
 {
 	struct fixture fx;
@@ -800,6 +840,7 @@ int main(void)
 		cmocka_unit_test(long_names_leave_nothing_behind),
 		cmocka_unit_test(bad_names_are_refused),
 		cmocka_unit_test(directories_come_whole_and_go_whole),
+		cmocka_unit_test(a_removed_directory_answers_while_it_is_open),
 		cmocka_unit_test(modes_are_mirrored),
 		cmocka_unit_test(rename_replaces_an_empty_directory_only),
 		cmocka_unit_test(deep_trees_need_few_descriptors),
