@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/fd.h"
 #include "view/check_priv.h"
+#include "view/internal.h"
 
 enum { DETAIL = 160, LIST_MAX = 65536, XATTR_NAME_SIZE = 400 };
 
@@ -62,6 +63,11 @@ static void report_bad_block(struct check *c, const struct open_file *file, uint
 			       "incomplete last block #%" PRIu64 " (%" PRIu64
 			       " bytes at ciphertext offset %" PRIu64 ")",
 			       block, to - from, from);
+	} else if (truncate_is_pending(file->f, block)) {
+		(void)snprintf(detail, sizeof(detail),
+			       "block #%" PRIu64 " ends early: an interrupted truncate, which the next read "
+			       "through a mount finishes",
+			       block);
 	} else {
 		(void)snprintf(detail, sizeof(detail),
 			       "corrupt block #%" PRIu64 " (%" PRIu64 " bytes at ciphertext offset %" PRIu64

@@ -248,6 +248,9 @@ ssize_t rw_read(struct view_file *f, uint64_t off, size_t n, const uint8_t **ret
 ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t off, const uint8_t *buf,
 		 size_t n);
 int rw_truncate(struct view_file *f, uint64_t size);
+/* For -fsck: is `block`, which cannot be read, what a shrinking truncate leaves that was interrupted between
+ * its steps? The next read through a view that may write finishes it. */
+bool truncate_is_pending(struct view_file *f, uint64_t block);
 int rw_fallocate(struct view_file *f, int mode, uint64_t off, uint64_t n);
 off_t rw_lseek(struct view_file *f, off_t off, int whence);
 

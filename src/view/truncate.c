@@ -80,13 +80,30 @@ static size_t find_short_block(const struct content *c, const struct io_state *s
 	return 0;
 }
 
-int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
+/* Where the file has to end if `block` is its last and a valid short block with stale bytes behind it; 0 or
+ * negative errno. */
+static int find_end(struct view_file *f, struct io_buf *b, int fd, uint64_t block, uint64_t *ret)
 {
 	const struct content *c = &f->v->vol->content;
 	const uint64_t start = layout_block_offset(&c->layout, block);
 	struct io_state st;
-	char path[32];
 	size_t raw;
+	int r = io_state_get(f, &st);
+
+	if (r < 0)
+		return r;
+	if (st.plain_size == 0 || (st.plain_size - 1) / LAYOUT_BLOCK != block)
+		return -EBADMSG;
+	raw =
+	    find_short_block(c, &st, b, block, fd_pread(fd, b->saved, c->layout.cipher_block, (off_t)start));
+	*ret = start + raw;
+	return raw ? 0 : -EBADMSG;
+}
+
+int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
+{
+	char path[32];
+	uint64_t end;
 	int r;
 
 	if (f->v->opt.read_only)
@@ -97,20 +114,28 @@ int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
 		return fd;
 	r = lock_range(f->v, fd, true, 0, 0); /* given up when fd is closed */
 	if (r == 0)
-		r = io_state_get(f, &st);
+		r = find_end(f, b, fd, block, &end);
 	if (r < 0)
 		return r;
-	if (st.plain_size == 0 || (st.plain_size - 1) / LAYOUT_BLOCK != block)
-		return -EBADMSG;
-	raw =
-	    find_short_block(c, &st, b, block, fd_pread(fd, b->saved, c->layout.cipher_block, (off_t)start));
-	if (!raw)
-		return -EBADMSG;
-	if (ftruncate(fd, (off_t)(start + raw)) < 0)
+	if (ftruncate(fd, (off_t)end) < 0)
 		return -errno;
 	view_warn(f->v, "inode %llu: finished a truncate that was interrupted",
 		  (unsigned long long)f->of->node->id.ino);
 	return 0;
+}
+
+bool truncate_is_pending(struct view_file *f, uint64_t block)
+{
+	struct io_buf *b = io_buf_get(f->of->node);
+	uint64_t end;
+	int r;
+
+	if (!b)
+		return false;
+	pthread_rwlock_rdlock(&f->of->content);
+	r = find_end(f, b, f->fd, block, &end);
+	pthread_rwlock_unlock(&f->of->content);
+	return r == 0;
 }
 
 void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size)

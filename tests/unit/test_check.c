@@ -16,6 +16,40 @@ static void test_bad_blocks(void **state)
 	fx_close(&fx);
 }
 
+/* The state between the last two steps of a truncate from 6000 to 5000 bytes. */
+static void half_truncate(struct fixture *fx, const char *name)
+{
+	struct view_entry e = look(fx, fx_root(fx), name);
+	struct stat st = { .st_size = 5000 };
+	auto_fd int fd = open(fx_stored(fx, name), O_RDWR | O_CLOEXEC);
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	assert_int_equal(fx->ops->setattr(fx->view, NULL, e.node, NULL, &st, VIEW_SET_SIZE, &st), 0);
+	fx_forget(fx, &e);
+	assert_int_equal(ftruncate(fd, size), 0); /* what is behind the short block is stale */
+}
+
+static void test_interrupted_truncate(void **state)
+{
+	struct fixture fx;
+
+	(void)state;
+	open_default(&fx);
+	make_file(&fx, "file", 6000);
+	half_truncate(&fx, "file");
+	view_close(fx.view);
+	fx_mount(&fx, &(struct view_options){ .conf_hidden = true, .read_only = true });
+	expect(&fx, CHECK_FILE, "file", "", "block #1 ends early: an interrupted truncate");
+	flip(fx_stored(&fx, "file"),
+	     18 + 4128 + 20); /* the short block is damaged too: that is another thing */
+	expect(&fx, CHECK_FILE, "file", "", "corrupt block #1");
+	flip(fx_stored(&fx, "file"), 18 + 4128 + 20);
+	view_close(fx.view);
+	fx_mount(&fx, &(struct view_options){ .conf_hidden = true });
+	expect_clean(&fx); /* reading finishes it where it may be written */
+	fx_close(&fx);
+}
+
 static void test_bad_sizes(void **state)
 {
 	struct fixture fx;
@@ -252,6 +286,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST("a corrupt block is found and named, once per file", test_bad_blocks),
+		TEST("an interrupted truncate is called that, and mended by a read",
+		     test_interrupted_truncate),
 		TEST("truncated headers, torn blocks and short blocks of zeros are found", test_bad_sizes),
 		TEST("a corrupt file header is found", test_bad_header),
 		TEST("corrupt symlinks are found", test_bad_symlink),
