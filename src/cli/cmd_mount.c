@@ -394,13 +394,12 @@ static void enter_sandbox(const struct mount *m)
 {
 	const struct sandbox_options opt = { .store = m->dirfd, .ctlsock = m->ctlsock };
 	struct sandbox_state state;
+	char text[256];
 
 	if (SANITIZED)
 		return;
 	sandbox_enter(&opt, &state);
-	log_debug("sandbox: no_new_privs %s, seccomp filter %s, Landlock %s (version %d)",
-		  state.no_new_privs ? "on" : "off", state.seccomp ? "on" : "off",
-		  state.landlock ? "on" : "off", state.landlock);
+	log_debug("sandbox: %s", sandbox_describe(&state, text, sizeof(text)));
 }
 
 static int serve(struct mount *m)

@@ -16,6 +16,7 @@ static const struct {
 	{ "fusermount3", doctor_fusermount },
 	{ "mount namespaces", doctor_namespaces },
 	{ "clock", doctor_clock },
+	{ "hardening", doctor_hardening },
 	{ "policy", doctor_policy },
 	{ "view root", doctor_view_root },
 	{ "site public key", doctor_site_pub },

@@ -30,6 +30,8 @@ enum doctor_verdict doctor_fuse(const struct doctor_options *o, struct doctor_an
 enum doctor_verdict doctor_fusermount(const struct doctor_options *o, struct doctor_answer *a);
 enum doctor_verdict doctor_namespaces(const struct doctor_options *o, struct doctor_answer *a);
 enum doctor_verdict doctor_clock(const struct doctor_options *o, struct doctor_answer *a);
+/* doctor_hardening.c: what the sandbox of a daemon can do here */
+enum doctor_verdict doctor_hardening(const struct doctor_options *o, struct doctor_answer *a);
 /* doctor_site.c */
 enum doctor_verdict doctor_policy(const struct doctor_options *o, struct doctor_answer *a);
 enum doctor_verdict doctor_view_root(const struct doctor_options *o, struct doctor_answer *a);

@@ -370,7 +370,8 @@ like "and hides nothing else" "$out" "^7 "
 
 # --- doctor, enter, usage ---
 run "$CS" doctor "$conf"
-like "doctor prints one line per check" "$(grep -cE '^(ok|warn|skip|FAIL) ' <<<"$out")" '^11$'
+like "doctor prints one line per check" "$(grep -cE '^(ok|warn|skip|FAIL) ' <<<"$out")" '^12$'
+like "and tells what a daemon gives up on this host" "$out" '^(ok|warn) +hardening +no_new_privs on, seccomp filter o.*, Landlock o.*, capabilities .*, keys .*, dumpable no, core dumps off'
 unlike "every fault has a remedy" "$(grep -E '^FAIL' <<<"$out" | grep -v -e '->' || :)" FAIL
 if [ "$(id -u)" = 0 ] && command -v cc >/dev/null && slurmd -V >/dev/null 2>&1; then
 	slurm=$(slurmd -V | sed 's/[^0-9]*//')

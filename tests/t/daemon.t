@@ -59,6 +59,22 @@ not_ok "and nothing is mounted" mounted "$M"
 nobody_left() { [ -z "$(pids_naming "$T/")" ]; }
 ok "and nobody is left running" wait_for 5 nobody_left
 
+# --- what it gives up (but under a sanitizer, which needs it)
+if [ "$GCF" != "$GO" ] && [ -z "${GCF_SANITIZED:-}" ]; then
+	run mount_store "$C" "$M" -d
+	like "-d says what the daemon has given up" "$out" \
+		'sandbox: no_new_privs on, seccomp filter o.*, Landlock o.*, capabilities dropped, keys .*, dumpable no, core dumps off'
+	pid=$(daemon_pid "$M")
+	# CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID, SETGID, SETUID, IPC_LOCK, MKNOD and nothing else
+	is "no thread has a capability that serving files does not need" \
+		"$(for t in "/proc/$pid/task/"*; do
+			caps=$((16#$(awk '/^CapPrm:/ { print $2 }' "$t/status")))
+			[ $((caps & ~16#80040df)) = 0 ] || echo "$t"
+		done)" ""
+	fusermount3 -u "$M"
+	wait_for 10 gone "$pid"
+fi
+
 # --- ends
 for sig in TERM INT; do
 	mount_store "$C" "$M"

@@ -4,9 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -115,6 +119,55 @@ static int no_namespaces(int store)
 	       !REFUSED(setns(store, 0)) || !REFUSED(syscall(SYS_mount, "none", top, "tmpfs", 0, NULL)) ||
 	       !REFUSED(chroot(top));
 }
+/* clone(2) as fork(2) does it, with `flags`. */
+static long clone_with(unsigned long flags)
+{
+	long pid = syscall(SYS_clone, flags | SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+static int no_namespaces_by_clone(int store)
+{
+	static const unsigned long flags[] = { CLONE_NEWUSER, CLONE_NEWNS,  CLONE_NEWUSER | CLONE_NEWNS,
+					       CLONE_NEWNET,  CLONE_NEWPID, CLONE_NEWIPC };
+	struct {
+		uint64_t flags, rest[7];
+	} clone3 = { .flags = CLONE_NEWUSER };
+
+	(void)store;
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (!REFUSED(clone_with(flags[i])))
+			return 1;
+#ifdef SYS_clone3
+	if (syscall(SYS_clone3, &clone3, sizeof(clone3)) != -1 || errno != ENOSYS)
+		return 2;
+#endif
+	return 0;
+}
+static int few_capabilities(int store)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	uint64_t have;
+
+	if (syscall(SYS_capget, &head, data) < 0)
+		return 1;
+	have = data[0].permitted | (uint64_t)data[1].permitted << 32;
+	for (unsigned int cap = 0; cap < 64; cap++)
+		if ((have >> cap & 1) && (cap > CAP_SETUID || cap == CAP_KILL) && cap != CAP_MKNOD &&
+		    cap != CAP_IPC_LOCK)
+			return 2;
+	if (data[0].effective & ~data[0].permitted || data[0].inheritable)
+		return 3;
+	/* What needs one of the others. */
+	if (setpriority(PRIO_PROCESS, 0, -5) == 0 || !REFUSED(umount2("/", MNT_DETACH | UMOUNT_NOFOLLOW)) ||
+	    !REFUSED(sethostname("x", 1)))
+		return 4;
+	/* As root: what serving needs is still there. */
+	return geteuid() == 0 && fchownat(store, "d", 12345, 12345, 0) < 0 ? 5 : 0;
+}
 static int no_network(int store)
 {
 	(void)store;
@@ -195,10 +248,28 @@ IN_SANDBOX(no_new_rights, 1)
 IN_SANDBOX(no_programs, 2)
 IN_SANDBOX(no_ptrace, 2)
 IN_SANDBOX(no_namespaces, 2)
+IN_SANDBOX(no_namespaces_by_clone, 2)
+IN_SANDBOX(few_capabilities, 0)
 IN_SANDBOX(no_network, 2)
 IN_SANDBOX(needed_calls_work, 0)
 IN_SANDBOX(outside_is_closed, 4)
 IN_SANDBOX(store_is_open, 0)
+
+static void test_words(void **s)
+{
+	const struct sandbox_state all = {
+		.no_new_privs = true, .seccomp = true, .few_capabilities = true, .landlock = 6
+	};
+	const struct sandbox_state none = { 0 };
+	char text[256];
+
+	(void)s;
+	assert_non_null(
+	    strstr(sandbox_describe(&all, text, sizeof(text)),
+		   "no_new_privs on, seccomp filter on, Landlock on (version 6), capabilities dropped"));
+	assert_non_null(strstr(sandbox_describe(&none, text, sizeof(text)),
+			       "no_new_privs off, seccomp filter off, Landlock off, capabilities kept"));
+}
 
 int main(void)
 {
@@ -207,6 +278,9 @@ int main(void)
 		TEST("no program can be run", test_no_programs),
 		TEST("no other process can be looked into", test_no_ptrace),
 		TEST("no mounts, no namespaces", test_no_namespaces),
+		TEST("no namespaces by way of clone", test_no_namespaces_by_clone),
+		TEST("no capability but those for files and locked memory", test_few_capabilities),
+		TEST("what is in force can be said in words", test_words),
 		TEST("no network, no kernel interfaces", test_no_network),
 		TEST("what serving needs works", test_needed_calls_work),
 		TEST("nothing outside the store can be changed, nor home directories read",
