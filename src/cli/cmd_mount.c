@@ -114,7 +114,8 @@ static int check_cipherdir(struct mount *m)
 		return EXITCODE_CIPHERDIR;
 	}
 	m->noprealloc = o->noprealloc;
-	if (!m->noprealloc && fstatfs(m->dirfd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC) {
+	if (!m->noprealloc && fstatfs(m->dirfd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC &&
+	    !view_counts_quota(m->dirfd)) {
 		log_info("%sBtrfs detected, forcing -noprealloc.%s", log_yellow(), log_reset());
 		m->noprealloc = true;
 	}

@@ -1,9 +1,11 @@
 /* forward.c - the forward view: its table of operations, opening and closing. */
 #include <errno.h>
+#include <linux/btrfs.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -90,12 +92,30 @@ void view_warn(struct view *v, const char *fmt, ...)
 	v->opt.warn(v->opt.warn_arg, text);
 }
 
-/* fallocate before each write makes btrfs copy every extent twice (upstream #395): no reservation there. */
+bool view_counts_quota(int fd)
+{
+	struct btrfs_ioctl_fs_info_args info = { 0 };
+	char path[sizeof("/sys/fs/btrfs/-/-/-/-/qgroups") + 2 * BTRFS_FSID_SIZE];
+	const uint8_t *u = info.fsid;
+
+	if (ioctl(fd, BTRFS_IOC_FS_INFO, &info) < 0)
+		return false;
+	(void)snprintf(
+	    path, sizeof(path),
+	    "/sys/fs/btrfs/%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x/qgroups",
+	    u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13], u[14],
+	    u[15]);
+	return access(path, F_OK) == 0;
+}
+
+/* fallocate before each write makes btrfs copy every extent twice (upstream #395): no reservation there,
+ * unless it is needed so that a quota refuses a write instead of tearing a block. */
 static bool wants_prealloc(const struct view *v)
 {
 	struct statfs fs;
 
-	return !v->opt.noprealloc && fstatfs(v->root_fd, &fs) == 0 && fs.f_type != BTRFS_SUPER_MAGIC;
+	return !v->opt.noprealloc && fstatfs(v->root_fd, &fs) == 0 &&
+	       (fs.f_type != BTRFS_SUPER_MAGIC || view_counts_quota(v->root_fd));
 }
 
 static bool is_on_fuse(const struct view *v)

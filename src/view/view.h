@@ -176,6 +176,9 @@ static inline const struct view_ops *view_ops(const struct view *v)
  * afterwards). opt is copied (strings borrowed for the life of the view). */
 int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, const struct view_options *opt,
 		      struct err *err);
+/* Does the btrfs of this directory count quotas? Then a write that is stopped by one can be neither finished
+ * nor taken back (even ftruncate(2) says EDQUOT), so that space is reserved first, which there is slow. */
+bool view_counts_quota(int fd);
 /* All nodes, files and directories must have been released. NULL is fine. */
 void view_close(struct view *v);
 struct view_node *view_root(struct view *v); /* borrowed; never forgotten */

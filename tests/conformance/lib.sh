@@ -2,7 +2,7 @@
 # Sourced by tests/conformance/*.t. Environment:
 #   GCF_TOOLS          directory with bin/pjdfstest and bin/fsx (default: ~/.cache/gocryptfs-tools; see get-tools)
 #   CONFORMANCE_TABLE  file to append "SUITE<TAB>MODE<TAB>PASSED<TAB>FAILED<TAB>SKIPPED<TAB>REMARK" lines to
-#   ALL_MODES=1        every mode, not only the few of CI
+#   MODES_WANTED       names of modes, or "all", instead of the few of CI
 #   SOAK=1             run long: every mode, many more operations
 # shellcheck shell=bash disable=SC2034,SC2154
 
@@ -60,7 +60,8 @@ shared-xchacha    root -xchacha -allow_other+-sharedstorage
 for_modes()
 {
 	local fn=$1 names=${2:-} mode who init mnt
-	[ -n "${SOAK:-}${ALL_MODES:-}" ] && names=
+	[ -n "${SOAK:-}" ] && names=
+	[ -n "${MODES_WANTED:-}" ] && names=${MODES_WANTED/#all/}
 	while read -r mode who init mnt; do
 		[ -n "$mode" ] || continue
 		[ -z "$names" ] || [[ " $names " == *" $mode "* ]] || continue

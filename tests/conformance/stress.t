@@ -11,8 +11,11 @@ list='access chdir chmod chown copy-file dentry dir dirdeep dirmany dup fallocat
 	fsize fstat getdent hdd inotify io iomix lease link locka lockf lockofd metamix mknod open readahead rename seek
 	symlink sync-file touch unlink utime xattr'
 
-stress() # STRESSOR DIR LOG
+stress() # WHO STRESSOR DIR LOG
 {
+	local as=()
+	[ "$1" = user ] && is_root && as=(as_user)
+	shift
 	# Bounds that keep the directory stressors from making a hundred thousand entries.
 	local extra=()
 	case $1 in
@@ -24,22 +27,27 @@ stress() # STRESSOR DIR LOG
 	[ "$1" = metamix ] && extra=()
 	[ "$1" = fpunch ] && extra=()
 	[ "$1" = seek ] && extra=(--seek-size 8M)
-	timeout $((seconds + 60)) stress-ng "--$1" 2 "${extra[@]}" --timeout "$seconds" --verify --temp-path "$2" >"$3" 2>&1
+	(cd "$2" && timeout $((seconds + 60)) "${as[@]}" stress-ng "--$1" 2 "${extra[@]}" --timeout "$seconds" --verify --temp-path "$2") >"$3" 2>&1
+}
+
+back() # WHO: a directory of the backing file system
+{
+	mkdir -p "$T/back.$1" && { [ "$1" = root ] || ! is_root || chown "$USER_ID" "$T/back.$1"; }
 }
 
 mode_test()
 {
-	local mode=$1 s passed=0 failed=0 skipped=0 bad="" rc
+	local mode=$1 who=$2 s passed=0 failed=0 skipped=0 bad="" rc
 	for s in $list; do
 		if ! stress-ng --help | grep -q -- "--$s N"; then
 			skipped=$((skipped + 1))
 			continue
 		fi
 		rc=0
-		stress "$s" "$W" "$T/stress.$s" || rc=$?
+		stress "$who" "$s" "$W" "$T/stress.$s" || rc=$?
 		if [ $rc = 0 ] && ! grep -qE 'fail:|skipped' "$T/stress.$s"; then
 			passed=$((passed + 1))
-		elif [ $rc != 124 ] && ! { mkdir -p "$T/back" && stress "$s" "$T/back" "$T/stress.back" && ! grep -q 'fail:' "$T/stress.back"; }; then
+		elif [ $rc != 124 ] && ! { back "$who" && stress "$who" "$s" "$T/back.$who" "$T/stress.back" && ! grep -q 'fail:' "$T/stress.back"; }; then
 			skipped=$((skipped + 1)) # so it does there
 		elif [ $rc = 0 ] && ! grep -q 'fail:' "$T/stress.$s"; then
 			skipped=$((skipped + 1))
@@ -53,5 +61,5 @@ mode_test()
 	[ $passed -gt 20 ] && pass "$mode: more than 20 stressors ran" || fail "$mode: more than 20 stressors ran" "$passed"
 	table stress-ng "$mode" $passed $failed $skipped "skipped: not in this stress-ng, or not possible on the backing file system"
 }
-for_modes mode_test "allow_other"
+for_modes mode_test "allow_other default"
 done_testing
