@@ -76,6 +76,13 @@ bool wire_is_bulk(void)
 	return r ? r->size > BULK : current.n > BULK;
 }
 
+uint64_t wire_written_node(void)
+{
+	const struct fuse_in_header *in = current.raw;
+
+	return body(FUSE_WRITE, sizeof(struct fuse_write_in)) ? in->nodeid : 0;
+}
+
 bool wire_kill_privileges(void)
 {
 	const struct fuse_write_in *w = body(FUSE_WRITE, sizeof(*w));

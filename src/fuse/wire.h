@@ -27,6 +27,9 @@ bool wire_is_init(void);
 /* True if the request of this thread moves much data, so that computing alone takes a while. */
 bool wire_is_bulk(void);
 
+/* The node a write request of this thread is for; 0: it is no write. */
+uint64_t wire_written_node(void);
+
 /* True if the kernel asks us to clear set-user-id and set-group-id with this write or setattr
  * (FUSE_WRITE_KILL_SUIDGID, FATTR_KILL_SUIDGID: the caller lacks CAP_FSETID). */
 bool wire_kill_privileges(void);

@@ -31,6 +31,7 @@
 #include "fuse/ops.h"
 #include "fuse/wire.h"
 #include "util/cleanup.h"
+#include "util/secret.h"
 
 enum {
 	PAGE = 4096,
@@ -55,8 +56,10 @@ struct worker {
 	pthread_t thread;
 	pthread_cond_t unpark;
 	bool parked;
-	int fd;	      /* a clone, or the session's own */
-	uint8_t *map; /* BUFFER bytes */
+	int fd;		  /* a clone, or the session's own */
+	uint8_t *map;	  /* BUFFER bytes */
+	uint64_t written; /* node whose data lies in it, up to `used` bytes of the request */
+	size_t used;
 	/* Written by this thread, read by the main thread; apart from other threads' counts. */
 	_Alignas(CACHE_LINE) atomic_ulong done; /* requests answered */
 	atomic_ulong slow;			/* those of them that waited for the store */
@@ -165,11 +168,27 @@ static void maybe_park(struct worker *me)
 		return;
 	atomic_fetch_sub(&w->surplus, 1);
 	atomic_fetch_sub(&w->active, 1);
+	secret_wipe(me->map, PAGE + me->used);
 	(void)madvise(me->map, BUFFER, MADV_DONTNEED);
+	me->used = 0;
 	w->parked[w->n_parked++] = me;
 	me->parked = true;
 	while (me->parked)
 		(void)pthread_cond_wait(&me->unpark, &w->lock);
+}
+
+/* A write has come into the buffer: nothing of another file's data may lie behind it. */
+static void wipe_others(struct worker *me, uint8_t *raw, size_t n)
+{
+	uint64_t node = wire_written_node();
+
+	if (node == 0)
+		return;
+	if (node != me->written && me->used > n)
+		secret_wipe(raw + n, me->used - n);
+	if (node != me->written || me->used < n)
+		me->used = n;
+	me->written = node;
 }
 
 static void answer(struct worker *me, void *raw, size_t n)
@@ -182,6 +201,7 @@ static void answer(struct worker *me, void *raw, size_t n)
 	wire_begin(me->fd, raw, n);
 	is_init = wire_is_init();
 	is_bulk = wire_is_bulk();
+	wipe_others(me, raw, n);
 	fuse_session_process_buf(w->se, &buf);
 	wire_end();
 	if (is_init && w->ready)
@@ -233,6 +253,7 @@ static int start_one(struct workers *w)
 	me->map = mmap(NULL, BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (me->map == MAP_FAILED)
 		return -errno;
+	(void)madvise(me->map, BUFFER, MADV_DONTDUMP);
 	/* A descriptor of its own saves contention in the kernel; without /dev/fuse in sight all share one.
 	 */
 	me->fd = w->started == 0 ? -1 : wire_clone(fuse_session_fd(w->se));
@@ -422,6 +443,7 @@ void workers_free(struct workers *w)
 		(void)pthread_cond_destroy(&w->worker[i].unpark);
 		if (w->worker[i].fd != fuse_session_fd(w->se))
 			(void)close(w->worker[i].fd);
+		secret_wipe(w->worker[i].map, PAGE + w->worker[i].used);
 		(void)munmap(w->worker[i].map, BUFFER);
 	}
 	if (w->event >= 0)

@@ -27,7 +27,7 @@ stress() # WHO STRESSOR DIR LOG
 	[ "$1" = metamix ] && extra=()
 	[ "$1" = fpunch ] && extra=()
 	[ "$1" = seek ] && extra=(--seek-size 8M)
-	(cd "$2" && timeout $((seconds + 60)) "${as[@]}" stress-ng "--$1" 2 "${extra[@]}" --timeout "$seconds" --verify --temp-path "$2") >"$3" 2>&1
+	(cd / && "${as[@]}" timeout $((seconds + 60)) stress-ng "--$1" 2 "${extra[@]}" --timeout "$seconds" --verify --temp-path "$2") >"$3" 2>&1
 }
 
 back() # WHO: a directory of the backing file system
