@@ -1,6 +1,8 @@
 /* passthrough.c - the smallest fair rival of an encrypting daemon: mirrors a directory through FUSE by
  * copying, with the cache rules of gocryptfs (write-through, entries and attributes kept for one second).
- * Only for the benchmark.
+ * Like libfuse's own passthrough_hp it forwards extended attributes and FLUSH; without them the kernel would
+ * learn to stop asking (ls -l asks for an ACL, every write for security.capability) and the rival would do
+ * less work than any real file system. Only for the benchmark.
  *
  *     passthrough DIRECTORY MOUNTPOINT        (goes to the background)
  *
@@ -19,6 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 struct node {
@@ -395,6 +398,12 @@ static void pt_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t siz
 	(void)(n < 0 ? fuse_reply_err(req, errno) : fuse_reply_write(req, (size_t)n));
 }
 
+static void pt_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fuse_reply_err(req, close(dup((int)fi->fh)) < 0 ? errno : 0);
+}
+
 static void pt_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
@@ -414,6 +423,55 @@ static void pt_statfs(fuse_req_t req, fuse_ino_t ino)
 
 	(void)ino;
 	(void)(fstatvfs(root_fd, &st) < 0 ? fuse_reply_err(req, errno) : fuse_reply_statfs(req, &st));
+}
+
+/* There is no getxattrat(2) in the C library: through the root's descriptor, which follows no last link. */
+static char *proc_path(fuse_ino_t ino, char path[static PATH_MAX + 32])
+{
+	int n = snprintf(path, 32, "/proc/self/fd/%d/", root_fd);
+
+	(void)path_of(node_of(ino), NULL, path + n);
+	return path;
+}
+
+/* size 0 asks for the length. */
+static void reply_attributes(fuse_req_t req, const char *buf, ssize_t n, size_t size)
+{
+	if (n < 0)
+		(void)fuse_reply_err(req, errno);
+	else if (size == 0)
+		(void)fuse_reply_xattr(req, (size_t)n);
+	else
+		(void)fuse_reply_buf(req, buf, (size_t)n);
+}
+
+static void pt_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
+{
+	char path[PATH_MAX + 32], buf[XATTR_SIZE_MAX];
+
+	reply_attributes(req, buf, lgetxattr(proc_path(ino, path), name, buf, size), size);
+}
+
+static void pt_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	char path[PATH_MAX + 32], buf[XATTR_LIST_MAX];
+
+	reply_attributes(req, buf, llistxattr(proc_path(ino, path), buf, size), size);
+}
+
+static void pt_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
+			int flags)
+{
+	char path[PATH_MAX + 32];
+
+	(void)fuse_reply_err(req, lsetxattr(proc_path(ino, path), name, value, size, flags) < 0 ? errno : 0);
+}
+
+static void pt_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	char path[PATH_MAX + 32];
+
+	(void)fuse_reply_err(req, lremovexattr(proc_path(ino, path), name) < 0 ? errno : 0);
 }
 
 struct dir {
@@ -515,9 +573,14 @@ static const struct fuse_lowlevel_ops ops = {
 	.create = pt_create,
 	.read = pt_read,
 	.write = pt_write,
+	.flush = pt_flush,
 	.release = pt_release,
 	.fsync = pt_fsync,
 	.statfs = pt_statfs,
+	.getxattr = pt_getxattr,
+	.listxattr = pt_listxattr,
+	.setxattr = pt_setxattr,
+	.removexattr = pt_removexattr,
 	.opendir = pt_opendir,
 	.readdirplus = pt_readdirplus,
 	.releasedir = pt_releasedir,
