@@ -204,8 +204,9 @@ void *ops_scratch(size_t n)
 	return p;
 }
 
-void ops_thread_done(void)
+void ops_thread_rest(void)
 {
+	view_thread_rest();
 	free(scratch.p);
 	scratch.p = NULL;
 	scratch.n = 0;

@@ -38,8 +38,8 @@ const struct fuse_lowlevel_ops *ops_table(void);
 /* Fill in what follows from the sharing mode. */
 void ops_state_init(struct ops_state *s, struct view *v, enum view_sharing sharing);
 
-/* Releases what the calling thread holds between requests. */
-void ops_thread_done(void);
+/* Releases what the calling thread holds between requests: it ends, or will not be needed for a while. */
+void ops_thread_rest(void);
 
 /* --- for the wrappers --- */
 static inline struct ops_state *ops_of(fuse_req_t req)

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@ enum {
 	EXIT_BY_SIGNAL = 15, /* the program's documented code for SIGINT and SIGTERM */
 	BUSY_RETRY_MS = 100, /* a busy mount is tried again that often after a signal */
 	BUSY_RETRIES = 10,   /* then lazily */
+	ARENAS = 2,
 };
 
 /* Where an unmount stands. The monitor works while we go on serving: unmounting may need us. */
@@ -189,6 +191,9 @@ static int start(struct loop *l, session_ready_fn ready, void *arg)
 	sigset_t set;
 	int rc = 0;
 
+	/* Most of what is allocated outlives the request, under one lock: an arena for each thread would only
+	 * scatter it. */
+	(void)mallopt(M_ARENA_MAX, ARENAS);
 	(void)umask(0); /* modes come from the kernel, which has applied the caller's umask */
 	session_block_signals(&set);
 	l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);

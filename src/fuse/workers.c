@@ -7,9 +7,9 @@
  * starts on a page boundary, and a clone of the device descriptor;
  *   - the thread that leaves nobody waiting wakes the main thread, which looks every TICK_MS: if nobody is
  * waiting twice in a row, and the threads are not simply computing (see waiting()), it adds some;
- *   - threads that were not needed for a second park, the last one first to come back; their buffers' pages
- * go back. So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than max are
- * stuck. */
+ *   - threads that were not needed for a second park, the last one first to come back; the pages of all
+ * their buffers go back. So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than
+ * max are stuck. */
 #include "workers.h"
 
 #define FUSE_USE_VERSION 312
@@ -171,6 +171,7 @@ static void maybe_park(struct worker *me)
 	secret_wipe(me->map, PAGE + me->used);
 	(void)madvise(me->map, BUFFER, MADV_DONTNEED);
 	me->used = 0;
+	ops_thread_rest();
 	w->parked[w->n_parked++] = me;
 	me->parked = true;
 	while (me->parked)
@@ -221,7 +222,7 @@ static void *run(void *arg)
 		answer(me, raw, n);
 		maybe_park(me);
 	}
-	ops_thread_done();
+	ops_thread_rest();
 	atomic_fetch_sub(&me->all->active, 1);
 	atomic_fetch_add(&me->all->exited, 1);
 	return NULL;

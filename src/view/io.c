@@ -71,6 +71,14 @@ struct io_buf *io_buf_get(const struct view_node *node)
 	return b;
 }
 
+void view_thread_rest(void)
+{
+	if (!buf_mine)
+		return;
+	(void)madvise(buf_mine->plain, IO_MAP_LEN, MADV_DONTNEED); /* read as zeros from now on */
+	buf_mine->plain_used = 0;
+}
+
 int io_damage(struct view_file *f, int e, uint64_t block)
 {
 	if (e == -EBADMSG || e == -EUCLEAN) {

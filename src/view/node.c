@@ -8,7 +8,7 @@
 
 #include "view/internal.h"
 
-enum { NAMES_MAX = 8, BUCKETS_MIN = 1024, TRIM_AFTER = 65536 };
+enum { NAMES_MAX = 8, BUCKETS_MIN = 1024, TRIM_AFTER = 16384 };
 
 static size_t bucket_of(const struct view *v, dev_t dev, uint64_t ino)
 {

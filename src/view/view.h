@@ -193,6 +193,10 @@ struct view_stats {
 };
 void view_get_stats(const struct view *v, struct view_stats *ret);
 
+/* The calling thread will not be needed for a while: the pages of its buffers go back to the kernel, and with
+ * them the plaintext of the last request. What read() returned before is gone. */
+void view_thread_rest(void);
+
 /* Path translation for ctlsock (relative, canonical, "" = root). 0 or negative errno; ret malloc'ed. */
 int view_encrypt_path(struct view *v, const char *plain, char **ret);
 int view_decrypt_path(struct view *v, const char *cipher, char **ret);

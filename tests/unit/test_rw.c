@@ -474,6 +474,30 @@ static void kept_pages_only_while_nothing_changed(void **state)
 	fx_close(&fx);
 }
 
+static void a_resting_thread_keeps_no_plaintext(void **state)
+{
+	struct fixture fx;
+	struct view_entry e;
+	struct view_file *f;
+	const uint8_t *data;
+
+	(void)state;
+	open_default(&fx);
+	f = fx_create(&fx, fx_root(&fx), "f", &e);
+	fill(&fx, f, 's', 9000);
+	assert_int_equal(fx.ops->read(f, 0, 9000, &data), 9000);
+	for (size_t i = 0; i < 9000; i++)
+		assert_int_equal(data[i], 's');
+	view_thread_rest();
+	for (size_t i = 0; i < 9000; i++)
+		assert_int_equal(data[i], 0); /* the buffer itself stays */
+	assert_int_equal(fx.ops->read(f, 0, 9000, &data), 9000);
+	assert_int_equal(data[8999], 's');
+	fx.ops->release(f);
+	fx_forget(&fx, &e);
+	fx_close(&fx);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +517,7 @@ int main(void)
 		cmocka_unit_test(shared_truncate_keeps_the_header),
 		cmocka_unit_test(readers_cannot_write),
 		cmocka_unit_test(kept_pages_only_while_nothing_changed),
+		cmocka_unit_test(a_resting_thread_keeps_no_plaintext),
 	};
 
 	return cmocka_run_group_tests_name("rw", tests, NULL, NULL);
