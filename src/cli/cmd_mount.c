@@ -333,6 +333,7 @@ static int do_mount(struct mount *m)
 		.serialize_reads = o->serialize_reads,
 		.fuse_debug = o->fusedebug,
 		.sharing = o->sharing,
+		.threads = (unsigned int)o->threads,
 		.idle_ms = ((unsigned long long)o->idle_ns + 999999) / 1000000,
 		.counters = counters,
 		.ctlsock_fd = take_fd(&m->ctlsock_fd),
@@ -366,7 +367,7 @@ static int prepare(struct mount *m)
 	int code;
 
 	code = check_mountpoint(m);
-	if (code == 0)
+	if (code == 0 && !is_fuse_fd(m->mountpoint)) /* who mounted it unmounts it */
 		code = start_monitor(m);
 	if (code == 0)
 		code = check_cipherdir(m);

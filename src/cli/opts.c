@@ -10,6 +10,7 @@
 #include "cli/exitcode.h"
 #include "cli/optvalue.h"
 #include "cli/optwords.h"
+#include "fuse/session.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/secret.h"
@@ -285,6 +286,10 @@ static int check_values(const struct opts *o, struct err *err)
 	if (o->peers && strcmp(o->peers, "warn") != 0 && strcmp(o->peers, "refuse") != 0 &&
 	    strcmp(o->peers, "ignore") != 0)
 		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE, "-peers: must be warn, refuse or ignore");
+	if (o->threads < 0 || o->threads > SESSION_THREADS_MAX)
+		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE,
+				    "-threads: value %" PRId64 " is outside allowed range 0 ... %d",
+				    o->threads, SESSION_THREADS_MAX);
 	if (o->longnamemax > 0 && o->longnamemax < 62)
 		return err_set_exit(err, -ENOTSUP, EXITCODE_USAGE,
 				    "-longnamemax: value %" PRId64 " is outside allowed range 62 ... 255",

@@ -37,6 +37,7 @@ struct opts {
 	struct opt_list badname;
 	enum view_sharing sharing;
 	int64_t idle_ns;
+	int64_t threads; /* 0: choose */
 	/* the process */
 	bool fg, quiet, debug, wpanic, nosyslog, fusedebug, json;
 	int64_t notifypid;

@@ -11,6 +11,8 @@
 struct err;
 struct session;
 
+enum { SESSION_THREADS_MAX = 256 };
+
 struct session_options {
 	const char *mountpoint; /* existing directory, or /dev/fd/N: a FUSE descriptor opened and mounted by a
 				   privileged parent */
@@ -22,7 +24,7 @@ struct session_options {
 	bool read_only, nonempty, dev, suid, noexec;
 	bool kernel_cache, serialize_reads, fuse_debug;
 	enum view_sharing sharing;
-	unsigned int threads;	    /* 0 = choose */
+	unsigned int threads;	    /* up to SESSION_THREADS_MAX, all started at once; 0 = choose */
 	unsigned long long idle_ms; /* -idle; 0 = never */
 	/* NULL, or two counters kept up to date (in memory that another process may see): bytes read and
 	 * bytes written by programs through the mount. Outlives the session. */

@@ -41,7 +41,6 @@ enum {
 	BASE_MIN = 2,
 	BASE_MAX = 4, /* always waiting; more come by themselves */
 	THREADS_MAX = 16,
-	THREADS_LIMIT = 256, /* for an explicit wish */
 	TICK_MS = 2,
 	TRIM_MS = 1000,
 	QUIET_MS = 50, /* watch closely for that long after nobody was waiting */
@@ -372,8 +371,8 @@ struct workers *workers_new(struct fuse_session *se, unsigned int threads, sessi
 	w->ready_arg = arg;
 	w->processors = sched_getaffinity(0, sizeof(set), &set) == 0 ? (unsigned int)CPU_COUNT(&set) : 1;
 	w->max = threads ? threads : THREADS_MAX;
-	if (w->max > THREADS_LIMIT)
-		w->max = THREADS_LIMIT;
+	if (w->max > SESSION_THREADS_MAX)
+		w->max = SESSION_THREADS_MAX;
 	w->base = threads ? w->max : w->processors;
 	if (!threads && w->base < BASE_MIN)
 		w->base = BASE_MIN;

@@ -51,7 +51,7 @@ static const struct policy_option opts_mount[] = {
 };
 static const struct policy_option opts_daemon[] = {
 	{ "memory", SIZE, AT(daemon_memory), 64 << 20, (int64_t)1 << 50 },
-	{ "threads", NUMBER, AT(daemon_threads), 0, 1024 },
+	{ "threads", NUMBER, AT(daemon_threads), 0, 256 },
 	{ "cgroup", WORD, AT(cgroup), 0, 0, cgroup_words },
 	{ NULL },
 };

@@ -227,7 +227,11 @@ if [ "$GCF" != "$GO" ]; then
 	ok "-ready_fd is told" wait_for 5 [ -s "$T/ready" ]
 	is "with a 1" "$(cat "$T/ready")" 1
 	unmount "$M"
-	if is_root; then
+	if is_root; then # looking at a daemon's threads and descriptors is root's
+		mount_store "$C" "$M" -threads 3
+		is "-threads 3 serves with three threads beside the first" "$(find "/proc/$(daemon_pid "$M")/task" -mindepth 1 -maxdepth 1 | wc -l)" 4
+		ok "and they answer" ls "$M"
+		unmount "$M"
 		# A FUSE descriptor opened and mounted by somebody privileged: MOUNTPOINT is /dev/fd/N.
 		cat >"$T/premount.py" <<'PY'
 import ctypes, os, sys
@@ -243,6 +247,7 @@ PY
 		run "$PY" "$T/premount.py" "$C" "$M" "$GCF" "$T/pw"
 		is_rc "mounting on /dev/fd/N" 0
 		is "works" "$(timeout 10 cat "$M/f")" hello
+		is "with no monitor beside it, which could not unmount it" "$(pids_naming "$C" | wc -l)" 1
 		umount "$M"
 	fi
 fi

@@ -158,6 +158,9 @@ static void test_numbers(void **state)
 	auto_line struct line *text = PARSE("-scryptn", "x", "a");
 	auto_line struct line *huge = PARSE("-scryptn=9223372036854775808");
 	auto_line struct line *low = PARSE("-longnamemax", "61", "a");
+	auto_line struct line *threads = PARSE("-threads", "256", "a");
+	auto_line struct line *crowd = PARSE("-threads=257", "a");
+	auto_line struct line *less = PARSE("-threads=-1", "a");
 
 	(void)state;
 	assert_int_equal(hex->opts.longnamemax, 100);
@@ -179,6 +182,9 @@ static void test_numbers(void **state)
 	assert_int_equal(huge->r, -EINVAL);
 	assert_non_null(strstr(huge->err.text, "value out of range"));
 	assert_fails(low, -ENOTSUP, "-longnamemax: value 61 is outside allowed range 62 ... 255");
+	assert_int_equal(threads->opts.threads, 256);
+	assert_fails(crowd, -ENOTSUP, "-threads: value 257 is outside allowed range 0 ... 256");
+	assert_fails(less, -ENOTSUP, "-threads: value -1 is outside allowed range 0 ... 256");
 }
 
 static void test_durations(void **state)
