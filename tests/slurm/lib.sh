@@ -16,9 +16,6 @@ ALICE=$CL_BASE/home/alice
 PASSWORD='correct-horse-battery-staple-7391'
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/gcf-slurm.XXXXXX")
-tap_n=0
-tap_failed=0
-
 cleanup()
 {
 	"$CL" down >/dev/null 2>&1 || :
@@ -27,75 +24,8 @@ cleanup()
 trap cleanup EXIT
 trap 'exit 143' TERM INT HUP
 
-# --- TAP ----------------------------------------------------------------------------------------------------------
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
-result() # 0|1 DESCRIPTION [DIAGNOSTICS]
-{
-	tap_n=$((tap_n + 1))
-	if [ "$1" = 0 ]; then
-		printf 'ok %d - %s\n' "$tap_n" "$2"
-	else
-		tap_failed=$((tap_failed + 1))
-		printf 'not ok %d - %s\n' "$tap_n" "$2"
-		[ -z "${3:-}" ] || diag "$3"
-	fi
-}
-pass() { result 0 "$1"; }
-fail() { result 1 "$1" "${2:-}"; }
-skip()
-{
-	tap_n=$((tap_n + 1))
-	printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"
-}
-skip_all() { printf '1..0 # SKIP %s\n' "$1"; exit 0; }
-ok() # DESCRIPTION COMMAND...
-{
-	local what=$1 rc=0
-	shift
-	"$@" >"$T/.ok" 2>&1 || rc=$?
-	[ $rc = 0 ] && pass "$what" || fail "$what" "exit $rc of: $*
-$(tr -d '\0' <"$T/.ok")"
-}
-not_ok()
-{
-	local what=$1 rc=0
-	shift
-	"$@" >"$T/.ok" 2>&1 || rc=$?
-	[ $rc != 0 ] && pass "$what" || fail "$what" "succeeded: $*
-$(tr -d '\0' <"$T/.ok")"
-}
-is() # DESCRIPTION GOT WANTED
-{
-	[ "$2" = "$3" ] && pass "$1" || fail "$1" "got:    $2
-wanted: $3"
-}
-like() # DESCRIPTION TEXT EXTENDED-REGEX
-{
-	grep -qE -e "$3" <<<"$2" && pass "$1" || fail "$1" "no match for: $3
-in: $2"
-}
-unlike()
-{
-	grep -qE -e "$3" <<<"$2" && fail "$1" "must not match: $3
-in: $2" || pass "$1"
-}
-done_testing()
-{
-	printf '1..%d\n' "$tap_n"
-	[ "$tap_failed" = 0 ]
-	exit
-}
-wait_for() # SECONDS COMMAND...
-{
-	local end=$((SECONDS + $1)) fd
-	shift
-	exec {fd}<> <(:)
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || { exec {fd}>&-; return 1; }
-		read -rt 0.1 -u "$fd" || :
-	done
-	exec {fd}>&-
-}
+# shellcheck source=tests/tap.sh
+. "$SRCDIR/tests/tap.sh"
 
 # --- the installation under test ------------------------------------------------------------------------------------
 need_cluster()
@@ -156,7 +86,15 @@ write_setup()
 	done | sort -u | awk 'NR == 1 || index($0 "/", last "/") != 1 { print; last = $0 }' | while read -r top; do
 		echo "mount -t overlay -o ro,lowerdir='$STAGE$top:$top' overlay '$top'" >>"$T/setup"
 	done
-	cat "$T/setup.extra" >>"$T/setup" 2>/dev/null || :
+	# a /dev of its own for every node, and in it a /dev/log that ends in a file: $CL_BASE/log/syslog.NODE
+	cat >>"$T/setup" <<E
+mkdir -p /run/dev && mount -t tmpfs -o mode=755 tmpfs /run/dev && mkdir /run/dev/pts /run/dev/shm
+cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/fd /dev/stdin /dev/stdout /dev/stderr /run/dev
+mknod -m 666 /run/dev/fuse c 10 229 && ln -s pts/ptmx /run/dev/ptmx
+mount -t devpts -o newinstance,mode=620,gid=5,ptmxmode=666 devpts /run/dev/pts && mount -t tmpfs -o mode=1777 tmpfs /run/dev/shm && mount --rbind /run/dev /dev
+python3 '$HERE/syslogd' "$CL_BASE/log/syslog.\$n" </dev/null >/dev/null 2>&1 &
+until [ -S /dev/log ]; do sleep 0.02; done
+E
 	export CL_SETUP=$T/setup
 }
 start_cluster() # [NODES]
@@ -188,6 +126,17 @@ new_store()
 }
 # store_ok NAME: passes -fsck, seen from outside the cluster.
 store_ok() { "$GCF" -q -fsck -passfile "$ALICE/.pw" "$ALICE/$1"; }
+# under NODE: a FUSE file system of root's at /home/alice/under there; it stands for Lustre or NFS.
+under() { on "$1" bash -c "mkdir -p /home/alice/under; $LIBEXEC/gocryptfs -q -sharedstorage -allow_other -nonempty -passfile /home/alice/.pw /home/alice/under.crypt /home/alice/under"; }
+# server SIGNAL: to what serves it on cn1. STOP: a server that does not answer.
+server() { on cn1 pkill "-$1" -f 'gocryptfs .*under.crypt'; }
+# A store on it, h.crypt.
+new_store_under()
+{
+	new_store under.crypt && under login && under cn1 && on login chmod 777 /home/alice/under &&
+		alice mkdir /home/alice/under/h.crypt &&
+		alice "$LIBEXEC/gocryptfs" -q -init -scryptn 10 -passfile /home/alice/.pw /home/alice/under/h.crypt
+}
 # in_store NAME COMMAND...: run with the store mounted (directory $MNT) by the Go gocryptfs, a second pair of eyes.
 in_store()
 {

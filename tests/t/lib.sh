@@ -27,9 +27,6 @@ export ASAN_OPTIONS="${ASAN_OPTIONS:-}:log_path=$SAN_LOG.asan:exitcode=99"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-}:log_path=$SAN_LOG.ubsan:print_stacktrace=1"
 export TSAN_OPTIONS="${TSAN_OPTIONS:-}:log_path=$SAN_LOG.tsan:exitcode=99:die_after_fork=0"
 
-tap_n=0
-tap_failed=0
-
 cleanup()
 {
 	local m p
@@ -49,58 +46,8 @@ trap cleanup EXIT
 trap 'exit 143' TERM INT HUP
 
 # --- TAP ----------------------------------------------------------------------------------------------------------
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
-result() # 0|1 DESCRIPTION [DIAGNOSTICS]
-{
-	tap_n=$((tap_n + 1))
-	if [ "$1" = 0 ]; then
-		printf 'ok %d - %s\n' "$tap_n" "$2"
-	else
-		tap_failed=$((tap_failed + 1))
-		printf 'not ok %d - %s\n' "$tap_n" "$2"
-		[ -z "${3:-}" ] || diag "$3"
-	fi
-}
-pass() { result 0 "$1"; }
-fail() { result 1 "$1" "${2:-}"; }
-skip() # DESCRIPTION REASON
-{
-	tap_n=$((tap_n + 1))
-	printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"
-}
-skip_all() { printf '1..0 # SKIP %s\n' "$1"; exit 0; }
-# The description, then a command: it must succeed / fail. Its output is shown only if it does not.
-ok()
-{
-	local what=$1 rc=0
-	shift
-	"$@" >"$T/.ok" 2>&1 || rc=$?
-	[ $rc = 0 ] && pass "$what" || fail "$what" "exit $rc of: $*
-$(tr -d '\0' <"$T/.ok")"
-}
-not_ok()
-{
-	local what=$1 rc=0
-	shift
-	"$@" >"$T/.ok" 2>&1 || rc=$?
-	[ $rc != 0 ] && pass "$what" || fail "$what" "succeeded: $*
-$(tr -d '\0' <"$T/.ok")"
-}
-is() # DESCRIPTION GOT WANTED
-{
-	[ "$2" = "$3" ] && pass "$1" || fail "$1" "got:    $2
-wanted: $3"
-}
-like() # DESCRIPTION TEXT EXTENDED-REGEX
-{
-	grep -qE -e "$3" <<<"$2" && pass "$1" || fail "$1" "no match for: $3
-in: $2"
-}
-unlike()
-{
-	grep -qE -e "$3" <<<"$2" && fail "$1" "must not match: $3
-in: $2" || pass "$1"
-}
+# shellcheck source=tests/tap.sh
+. "$SRCDIR/tests/tap.sh"
 # run COMMAND...: never fails; sets rc, out (standard output), errout (standard error).
 run()
 {
@@ -114,15 +61,12 @@ is_rc() # DESCRIPTION WANTED-CODE: after run
 stdout: $out
 stderr: $errout"
 }
-done_testing()
+at_end()
 {
 	local f
 	for f in "$SAN_LOG".*; do
 		[ -s "$f" ] && fail "no sanitizer report" "$(head -n 60 "$f")"
 	done
-	printf '1..%d\n' "$tap_n"
-	[ "$tap_failed" = 0 ]
-	exit
 }
 
 # --- needs ---------------------------------------------------------------------------------------------------------
@@ -150,18 +94,6 @@ need_fixtures()
 is_root() { [ "$(id -u)" = 0 ]; }
 
 # --- waiting -------------------------------------------------------------------------------------------------------
-# wait_for SECONDS COMMAND...: until it succeeds; fails at the deadline.
-wait_for()
-{
-	local end=$((SECONDS + $1)) fd
-	shift
-	exec {fd}<> <(:)
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || { exec {fd}>&-; return 1; }
-		read -rt 0.02 -u "$fd" || :
-	done
-	exec {fd}>&-
-}
 mounted() { grep -qF " $1 " /proc/self/mountinfo; }
 not_mounted() { ! mounted "$1"; }
 # No such process, or a zombie that nobody has reaped yet.
