@@ -2,6 +2,8 @@
 #ifndef CRYPTSTORE_CMD_H
 #define CRYPTSTORE_CMD_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +30,12 @@ int cs_fail(const struct err *err);
 /* A usage error of subcommand `name`: the text, then how to get help. Returns CS_USAGE. */
 int cs_usage(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void cs_note(const char *line); /* a line for the person, standard error */
+/* The beginning of what a program (looked up in PATH) prints, without its complaints. False if it cannot be
+ * run or says nothing. */
+bool cs_ask(const char *const *argv, char *buf, size_t size);
+/* Take the variables of a job or step around this program out of the environment: srun would take them for
+ * wishes about the step it is to make in a job named by --jobid. Where Slurm's configuration is stays. */
+void cs_forget_step(void);
 
 /* Where the site's files are: --sysconfdir, else the directory compiled in. The environment is never asked:
  * these files decide what root does. `dir` NULL means the compiled one; then only root may own the files,

@@ -24,7 +24,7 @@ int cmd_enter(int argc, char **argv)
 
 	if (argc < 2 || !job_id_ok(argv[1]))
 		return cs_usage("enter", "which job? (a job id as squeue shows it)");
-	args = calloc((size_t)argc + 5, sizeof(*args));
+	args = calloc((size_t)argc + 7, sizeof(*args));
 	if (!args || asprintf(&job, "--jobid=%s", argv[1]) < 0) {
 		job = NULL;
 		return CS_OTHER;
@@ -32,11 +32,15 @@ int cmd_enter(int argc, char **argv)
 	args[n++] = (char *)"srun";
 	args[n++] = job;
 	args[n++] = (char *)"--overlap";
-	args[n++] = (char *)"--pty";
+	args[n++] = (char *)"--nodes=1";
+	args[n++] = (char *)"--ntasks=1";
+	if (isatty(STDIN_FILENO))
+		args[n++] = (char *)"--pty";
 	for (i = 2; i < argc; i++)
 		args[n++] = argv[i];
 	if (argc == 2)
 		args[n++] = (char *)(shell && *shell == '/' ? shell : "/bin/sh");
+	cs_forget_step();
 	(void)execvp(args[0], args);
 	(void)fprintf(stderr, "cryptstore: srun: %s%s\n", strerror(errno),
 		      errno == ENOENT ? " (is Slurm on this host, and in PATH?)" : "");

@@ -108,17 +108,37 @@ static int all_jobs(const struct options *o, struct err *err)
 	return bad ? bad : count;
 }
 
-/* The same on every node of the job: a step of one task per node. */
-static int on_all_nodes(const char *job)
+static void print_header(void)
 {
-	auto_free char *arg = NULL;
+	(void)printf("%-10s %-12s %-8s %-24s %-12s %8s %8s %-20s %s\n", "JOB", "NODE", "STATE", "VIEW",
+		     "MODE", "READ", "WRITTEN", "SINCE", "STORE");
+}
 
-	if (asprintf(&arg, "--jobid=%s", job) < 0) {
-		arg = NULL;
+/* The same on every node of the job: a step of one task per node. Slurm is told their number, or what a step
+ * around this program has in its environment would count. */
+static int on_all_nodes(const struct options *o)
+{
+	const char *squeue[] = { "squeue", "--noheader", "--format=%D", "--jobs", o->job, NULL };
+	char text[32], nodes[48], tasks[48];
+	unsigned long n = cs_ask(squeue, text, sizeof(text)) ? strtoul(text, NULL, 10) : 0;
+	auto_free char *job = NULL;
+
+	if (n == 0) {
+		(void)fprintf(stderr, "cryptstore: squeue knows of no job %s that runs\n", o->job);
 		return CS_OTHER;
 	}
-	(void)execlp("srun", "srun", arg, "--overlap", "--ntasks-per-node=1",
-		     LIBEXECDIR "/cryptstore/cryptstore", "status", "--no-header", "--job", job,
+	(void)snprintf(nodes, sizeof(nodes), "--nodes=%lu", n);
+	(void)snprintf(tasks, sizeof(tasks), "--ntasks=%lu", n);
+	if (asprintf(&job, "--jobid=%s", o->job) < 0) {
+		job = NULL;
+		return CS_OTHER;
+	}
+	if (!o->no_header)
+		print_header();
+	(void)fflush(stdout);
+	cs_forget_step();
+	(void)execlp("srun", "srun", job, "--overlap", nodes, tasks, "--ntasks-per-node=1",
+		     LIBEXECDIR "/cryptstore/cryptstore", "status", "--no-header", "--job", o->job,
 		     (char *)NULL);
 	(void)fprintf(stderr, "cryptstore: srun: %s\n", strerror(errno));
 	return CS_OTHER;
@@ -130,8 +150,7 @@ static int run(const struct options *o)
 	int r;
 
 	if (!o->no_header)
-		(void)printf("%-10s %-12s %-8s %-24s %-12s %8s %8s %-20s %s\n", "JOB", "NODE", "STATE",
-			     "VIEW", "MODE", "READ", "WRITTEN", "SINCE", "STORE");
+		print_header();
 	r = all_jobs(o, &err);
 	if (r < 0)
 		return err.text[0] ? CS_OTHER : cs_fail(&err);
@@ -178,5 +197,5 @@ int cmd_status(int argc, char **argv)
 		return cs_usage("status", "'%s' is one word too many", argv[optind]);
 	if (nodes && !o.job)
 		return cs_usage("status", "--nodes wants --job, or to be run inside a job");
-	return nodes ? on_all_nodes(o.job) : run(&o);
+	return nodes ? on_all_nodes(&o) : run(&o);
 }

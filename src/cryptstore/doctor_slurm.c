@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cryptstore/cmd.h"
@@ -42,35 +41,6 @@ enum doctor_verdict doctor_helpers(const struct doctor_options *o, struct doctor
 	return doctor_answer(a, DOCTOR_OK, NULL, "%s: all there, writable by root alone", o->libexec);
 }
 
-/* The first line that a program prints, without its complaints; false if it cannot be run or says nothing. */
-static bool first_line(const char *program, const char *option, char *buf, size_t size)
-{
-	int ends[2], status;
-	ssize_t n;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return false;
-	pid = fork();
-	if (pid == 0) {
-		int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
-
-		if (null >= 0 && dup2(ends[1], STDOUT_FILENO) >= 0 && dup2(null, STDERR_FILENO) >= 0)
-			(void)execlp(program, program, option, (char *)NULL);
-		_exit(127);
-	}
-	(void)close(ends[1]);
-	n = pid > 0 ? fd_read(ends[0], buf, size - 1) : -1;
-	(void)close(ends[0]);
-	while (pid > 0 && waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			break;
-	if (n <= 0)
-		return false;
-	buf[n] = '\0';
-	return true;
-}
-
 /* "slurm-wlm 22.05.8" or "slurm 24.11.5" as plugins state it: major << 16 | minor << 8 | micro. 0: no such
  * text. */
 static uint32_t parse_version(const char *text)
@@ -102,7 +72,7 @@ static uint32_t slurm_version(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(ways) / sizeof(ways[0]) && !v; i++)
-		if (first_line(ways[i].program, ways[i].option, text, sizeof(text)))
+		if (cs_ask((const char *[]){ ways[i].program, ways[i].option, NULL }, text, sizeof(text)))
 			v = parse_version(text);
 	return v;
 }

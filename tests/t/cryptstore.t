@@ -394,10 +394,19 @@ run "$CS" doctor "$conf"
 is_rc "a fault has an exit code for health checks" 10
 like "and a line" "$out" "^FAIL +policy .*is missing.* -> "
 mkdir "$T/bin" && printf '#!/bin/sh\necho "srun $*"\n' >"$T/bin/srun" && chmod 755 "$T/bin/srun"
-run env PATH="$T/bin:$PATH" SHELL=/bin/sh "$CS" enter 12_3
-is "enter is a step through Slurm" "$out" "srun --jobid=12_3 --overlap --pty /bin/sh"
-run env PATH="$T/bin:$PATH" "$CS" enter 12 ls -l
-is "or of a command" "$out" "srun --jobid=12 --overlap --pty ls -l"
+run env PATH="$T/bin:$PATH" SHELL=/bin/sh "$CS" enter 12_3 </dev/null
+is "enter is a step through Slurm" "$out" "srun --jobid=12_3 --overlap --nodes=1 --ntasks=1 /bin/sh"
+printf '#!/bin/sh\necho "srun $*"; env | grep -q "^SLURM_N" && echo "$SLURM_NNODES"\n' >"$T/bin/srun"
+run env PATH="$T/bin:$PATH" SLURM_NNODES=3 SLURM_NTASKS=4 "$CS" enter 12 ls -l </dev/null
+is "or of a command" "$out" "srun --jobid=12 --overlap --nodes=1 --ntasks=1 ls -l"
+run env PATH="$T/bin:$PATH" script -qec "$CS enter 12 ls" /dev/null
+like "with --pty on a terminal" "$out" "srun --jobid=12 --overlap --nodes=1 --ntasks=1 --pty ls"
+run env PATH="$T/bin:$PATH" SLURM_JOB_ID=12 "$CS" status --nodes
+is_rc "status --nodes of a job that squeue does not know" 1
+printf '#!/bin/sh\n[ "$*" = "--noheader --format=%%D --jobs 12" ] && echo 3\n' >"$T/bin/squeue" && chmod 755 "$T/bin/squeue"
+run env PATH="$T/bin:$PATH" SLURM_JOB_ID=12 "$CS" status --nodes
+like "status --nodes is a step of one task on each of the job's nodes" "$(tail -n 1 <<<"$out")" \
+	"^srun --jobid=12 --overlap --nodes=3 --ntasks=3 --ntasks-per-node=1 /.*/cryptstore status --no-header --job 12$"
 run "$CS" enter --help
 is_rc "enter wants a job id" 2
 run "$CS" nonsense
