@@ -8,7 +8,10 @@ start_cluster
 
 new_store a.crypt
 new_store b.crypt
-out=
+rc=0
+out=$(on cn1 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF" 2>&1) || rc=$?
+is "cryptstore doctor finds no fault on a node" "$rc" 0
+is "in eleven lines" "$(grep -cE '^(ok|warn|skip) ' <<<"$out")" 11
 # --- the thin cut: one job, both nodes ------------------------------------------------------------------------------
 batch -N2 -n4 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 #!/bin/bash
@@ -76,7 +79,7 @@ like "both views are named" "$out" '^/crypt/a:/crypt/b$'
 like "data goes from one to the other" "$out" '^hello$'
 like "a store opened ro cannot be written" "$out" '^a is read-only$'
 like "nobody can write beside the views" "$out" "^the views' directory is root's"
-submit --crypt-store=/home/alice/a.crypt,exclusive "$KEY" <<'E'
+submit -w cn1 --crypt-store=/home/alice/a.crypt,exclusive "$KEY" <<'E'
 #!/bin/bash
 touch /home/alice/exclusive.up
 while [ ! -e /home/alice/exclusive.stop ]; do sleep 0.1; done
@@ -91,6 +94,14 @@ E
 is "a store that is open exclusive cannot be opened again" "$state" FAILED
 like "and the job says why" "$out" "exclusive"
 unlike "its script did not run" "$out" "never"
+for n in cn1 cn2; do
+	batch -w $n --crypt-store=/home/alice/a.crypt,exclusive "$KEY" <<'E'
+#!/bin/bash
+echo never
+E
+	is "nor exclusive a second time, on $n" "$state $(grep -c never <<<"$out")" "FAILED 0"
+	like "and says so" "$out" "the store is open elsewhere, so it cannot be opened exclusive"
+done
 touch "$ALICE/exclusive.stop"
 wait_for 20 ended "$first"
 is "the exclusive job completes" "$(job_field "$first" JobState)" COMPLETED
@@ -107,13 +118,24 @@ out=$(alice srun --jobid="$job" --overlap -N2 -n2 cat /crypt/a/hello 2>&1)
 is "a step from outside (srun --jobid --overlap) sees the view on both nodes" "$out" "hello
 hello"
 out=$(alice script -qec "srun --jobid=$job --overlap -n1 -N1 --pty cat /crypt/a/hello" /dev/null 2>&1 | tr -d '\r')
-like "so does a shell on a terminal (--pty)" "$out" '^hello$'
+like "so does a shell on a terminal (--pty)" "$out" 'hello$'
 out=$(alice "$LIBEXEC/cryptstore" enter "$job" cat /crypt/a/hello 2>&1 </dev/null)
 like "cryptstore enter brings a command into the view" "$out" 'hello'
 out=$(alice srun --jobid="$job" --overlap -N1 -n1 "$LIBEXEC/cryptstore" status 2>&1)
 like "cryptstore status inside the job names the view" "$out" '/crypt/a'
 out=$(on cn1 "$LIBEXEC/cryptstore" status 2>&1)
 like "and for root on the node" "$out" "$job"
+out=$(alice srun --jobid="$job" --overlap -N1 -n1 "$LIBEXEC/cryptstore" status --nodes 2>&1)
+is "with --nodes it names every node, and the store, which only the job may see" \
+	"$(awk -v j="$job" '$1 == j { print $2, $3, $4, $NF }' <<<"$out" | sort | tr '\n' ' ')" \
+	"cn1 open /crypt/a /home/alice/a.crypt cn2 open /crypt/a /home/alice/a.crypt "
+out=$(alice "$LIBEXEC/cryptstore" status --nodes --job "$job" 2>&1)
+is "from outside the job as well" "$(awk -v j="$job" '$1 == j { print $2 }' <<<"$out" | sort | tr '\n' ' ')" "cn1 cn2 "
+not_ok "but not for another user" bob "$LIBEXEC/cryptstore" status --nodes --job "$job"
+# shellcheck disable=SC2016
+out=$(printf 'cat $CRYPT_STORE_VIEW/hello; exit\n' | alice script -qec "$LIBEXEC/cryptstore enter $job" /dev/null 2>&1 | tr -d '\r')
+like "cryptstore enter without a command is a shell in the view" "$out" 'hello$'
+like "another user is refused by Slurm itself" "$(bob "$LIBEXEC/cryptstore" enter "$job" cat /crypt/a/hello 2>&1)" '[Aa]ccess/permission denied|Invalid job id'
 not_ok "the same user outside the job does not see it" on cn1 setpriv --reuid 61001 --regid 61001 --clear-groups ls /crypt/a
 # shellcheck disable=SC2016
 out=$(on cn1 bash -c 'd=$(pgrep -n gocryptfs); tr "\0" "\n" </proc/$d/status >/dev/null; grep -E "^(Uid|CoreDump)" /proc/$d/status; setpriv --reuid 61001 --regid 61001 --clear-groups ls /proc/$d/fd 2>&1 | head -n1; cat /proc/$d/cgroup | grep memory; cat /sys/fs/cgroup/memory/cryptstore/job_*/memory.limit_in_bytes 2>/dev/null')
@@ -123,6 +145,13 @@ like "in a control group of its own" "$out" "cryptstore[/-]job_$job"
 touch "$ALICE/steps.stop"
 wait_for 20 ended "$job"
 all_clean "after steps from outside"
+write_policy 's/threads: 0/threads: 3/'
+batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+tr '\0' ' ' </proc/$(pgrep -x gocryptfs)/cmdline
+E
+like "daemon.threads of the policy is the daemon's -threads" "$out" ' -threads 3 '
+write_policy
 
 out=$(alice salloc -N2 --crypt-store=/home/alice/a.crypt "$KEY" bash -c 'srun -N1 -n1 -w cn1 bash -c "echo salloc >/crypt/a/salloc"; srun -N2 -n2 cat /crypt/a/salloc' 2>/dev/null)
 is "salloc with several steps" "$out" "salloc
@@ -158,9 +187,37 @@ wait_for 180 ended "$job"
 is "a requeued job opens its store again" "$(in_store a.crypt cat requeue | tr '\n' ' ')" "start 0 start 1 "
 all_clean "after a requeue"
 
+# cgroup v2, as far as a machine with v1 goes: a tree of it in a namespace of the test's own, without memory controller
+cat >"$CL_BASE/v2.sh" <<'E'
+cg=/sys/fs/cgroup helper=$1 conf=$2
+umount -R $cg && mount -t cgroup2 cgroup2 $cg && mkdir $cg/test && echo $$ >$cg/test/cgroup.procs || exit 9
+unshare -C -m bash -c 'cg=$1; umount $cg && mount -t cgroup2 cgroup2 $cg || exit 9
+	"$2" prolog --job=998 --uid=61001 --sysconfdir="$3" <"$4"
+	cat /run/cryptstore/pin/998/fail 2>/dev/null
+	echo "daemon in $(sed -n s/^0:://p /proc/"$(pgrep -n -x gocryptfs)"/cgroup)"
+	"$2" epilog --job=998 --uid=61001 --sysconfdir="$3"
+	echo "left: $(ls -d $cg/cryptstore/job_* 2>/dev/null)"; rmdir $cg/cryptstore' v2 $cg "$@"
+echo $$ >$cg/cgroup.procs; rmdir $cg/test
+E
+make_ticket() { alice "$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --lifetime 1h --key=passfile:/home/alice/.pw /home/alice/a.crypt 2>/dev/null | grep '^cryptstore1' | tr -d '\n' >"$CL_BASE/ticket"; }
+make_ticket
+v2() { on cn1 unshare -m bash "$CL_BASE/v2.sh" "$LIBEXEC/cryptstore-node" "$CONF" "$CL_BASE/ticket" 2>&1; }
+if on cn1 unshare -m bash -c 'umount -R /sys/fs/cgroup && mount -t cgroup2 cgroup2 /sys/fs/cgroup' 2>/dev/null; then
+	write_policy 's/memory: 512M/memory: unlimited/'
+	is "on cgroup v2 the daemon is put into a group of its own, which goes with the job" "$(v2)" "daemon in /cryptstore/job_998
+left: "
+	write_policy
+	like "a limit of memory that cannot be set refuses the job if the policy requires it" "$(v2)" "no control group for the daemons: "
+	write_policy 's/cgroup: require/cgroup: try/'
+	is "and with cgroup: try the group goes without" "$(v2)" "daemon in /cryptstore/job_998
+left: "
+	write_policy
+else
+	skip "cgroup v2" "no tree of it can be mounted here"
+fi
+
 # a step whose job had no prolog: the helper is told to make sure, by several at once
-alice "$LIBEXEC/cryptstore" ticket --sysconfdir="$CONF" --lifetime 1h --key=passfile:/home/alice/.pw /home/alice/a.crypt 2>/dev/null |
-	grep '^cryptstore1' | tr -d '\n' >"$CL_BASE/ticket"
+make_ticket
 # shellcheck disable=SC2016
 out=$(on cn1 bash -c 'for i in 1 2 3; do "$0" ensure --job=999 --uid=61001 --sysconfdir="$1" <"$2" & done; wait
 	pgrep -c -x gocryptfs; ls /run/cryptstore/pin/999 | tr "\n" " "; "$0" epilog --job=999 --uid=61001 --sysconfdir="$1"' \
@@ -204,6 +261,16 @@ batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 unshare -Urm bash -c 'mkdir -p /tmp/inner.$$; mount --rbind /crypt /tmp/inner.$$; cat /tmp/inner.$$/a/hello; umount -l /tmp/inner.$$; rmdir /tmp/inner.$$'
 E
 like "a container that binds /crypt in a namespace of its own sees the view" "$out" '^hello$'
+if command -v bwrap >/dev/null; then # what Apptainer does without its setuid helper
+	batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+bwrap --unshare-user --unshare-pid --ro-bind / / --proc /proc --dev /dev --bind /crypt /mnt bash -c 'cat /mnt/a/hello; echo inside >/mnt/a/bwrap' && cat /crypt/a/bwrap
+E
+	is "so does one made with bubblewrap, and it writes there" "$out" "hello
+inside"
+else
+	skip "a container made with bubblewrap" "bwrap is not installed"
+fi
 all_clean "after jobs inside jobs"
 
 ok "at the end the store passes -fsck" store_ok a.crypt

@@ -155,6 +155,101 @@ wait_for 5 hangs
 alice scancel "$job"
 after stopped "the daemon stopped, a reader waiting for it" CANCELLED
 
+# a job that goes on when the test says so, and tells what it sees of its view then
+watcher() # NAME [OPTIONS...]
+{
+	local name=$1
+	shift
+	submit -w cn1 --crypt-store=/home/alice/a.crypt "$KEY" "$@" <<E
+#!/bin/bash
+. ~/begin.sh
+synced $name
+while [ ! -e ~/$name.now ]; do read -rt 0.1 <> <(:); done
+cat /crypt/a/$name >/dev/null 2>&1 && echo "reading works" || echo "reading fails"
+{ echo plaintext >/crypt/a/$name.after; } 2>/dev/null && echo "writing works" || echo "writing fails"
+mkdir -p /crypt/a/sub 2>/dev/null && echo "mkdir works" || echo "mkdir fails"
+exit 4
+E
+	up "$name"
+}
+syslog_of() { grep "job $job: " "$CL_BASE/log/syslog.cn1"; }
+# is_lost NAME TITLE REASON: what such a job and everybody else is told of a loss
+is_lost()
+{
+	out=$(cat "$ALICE/out.$job")
+	is "$2: reading, writing and making directories fail" "$(grep -cE '^(reading|writing|mkdir) fails$' <<<"$out")" 3
+	like "$2: the job's output says why" "$out" "view '/crypt/a' was lost on this node: $3"
+	like "$2: so does syslog" "$(syslog_of)" "view '/crypt/a' was lost on this node: $3"
+	like "$2: and the audit trail" "$(grep '"event": "loss"' "$CL_BASE/log/audit.json" | grep "\"job\": \"$job\"")" "$3"
+	ok "$2: no plaintext was written anywhere" bash -c "! grep -rqa plaintext '$ALICE/a.crypt' && ! find /crypt -type f | grep -q ."
+}
+watcher frozen
+on cn1 pkill -STOP -x gocryptfs
+touch "$ALICE/frozen.now" # the job waits for its view now, until that is cut off
+after frozen "the daemon stopped for good" FAILED
+is_lost frozen "the daemon stopped for good" "its daemon was stopped and did not go on within 4 seconds"
+
+watcher pause
+on cn1 pkill -STOP -x gocryptfs
+told() { syslog_of | grep -q "was stopped by signal 19"; }
+ok "a daemon that is stopped is noticed" wait_for 10 told
+on cn1 pkill -CONT -x gocryptfs
+touch "$ALICE/pause.now"
+after pause "the daemon stopped for a moment" FAILED
+is "the daemon stopped for a moment: the job does not notice" "$(cat "$ALICE/out.$job")" "reading works
+writing works
+mkdir works"
+
+in_job_ns() { on cn1 nsenter --mount="/run/cryptstore/pin/$job/ns" "$@"; }
+watcher umounted
+in_job_ns umount -l /crypt/a
+wait_for 10 lost
+touch "$ALICE/umounted.now"
+after umounted "the view unmounted by root" FAILED
+is_lost umounted "the view unmounted by root" "it was unmounted"
+
+watcher rootless
+in_job_ns umount -l /crypt
+wait_for 10 lost
+touch "$ALICE/rootless.now"
+after rootless "the views' directory unmounted by root" FAILED
+is_lost rootless "the views' directory unmounted by root" "it was unmounted"
+
+# --- the store's own file system -----------------------------------------------------------------------------------------
+new_store_under || diag "the file system below the store could not be made"
+submit -w cn1 --crypt-store=/home/alice/under/h.crypt "$KEY" <<'E'
+#!/bin/bash
+head -c 100000 /dev/urandom | tee /crypt/h/backing | sha256sum >~/backing.sum; sync /crypt/h/backing; touch ~/backing.up
+while [ ! -e ~/backing.now ]; do read -rt 0.1 <> <(:); done
+cat /crypt/h/backing >/dev/null 2>&1 || echo "reading fails"
+{ echo plaintext >/crypt/h/x; } 2>/dev/null || echo "writing fails"
+exit 5
+E
+up backing
+server STOP
+silent() { on cn1 "$LIBEXEC/cryptstore" status --job "$job" | grep -q "open: the view '/crypt/h' does not answer"; }
+ok "a file system that does not answer shows in cryptstore status" wait_for 60 silent
+server CONT
+speaks() { on cn1 "$LIBEXEC/cryptstore" status --job "$job" >"$T/status" && ! grep -q "does not answer" "$T/status"; }
+ok "and no longer when it answers again" wait_for 30 speaks
+not_ok "that is no loss" lost
+like "syslog has both" "$(syslog_of | tr '\n' ' ')" "'/crypt/h' does not answer.*'/crypt/h' answers again"
+server KILL
+ok "a file system that is gone is noticed" wait_for 60 lost
+touch "$ALICE/backing.now"
+wait_for 60 ended "$job"
+is "the file system gone: the job's state" "$(job_field "$job" JobState)" FAILED
+out=$(cat "$ALICE/out.$job")
+is "the file system gone: reading and writing fail" "$(grep -cE '^(reading|writing) fails$' <<<"$out")" 2
+like "the file system gone: the job's output says why" "$out" "view '/crypt/h' was lost on this node: its file system fails: Transport endpoint"
+on cn1 umount -l /home/alice/under
+all_clean "the file system gone"
+on login bash -c "mkdir -p /run/v && $LIBEXEC/gocryptfs -q -fsck -passfile /home/alice/.pw /home/alice/under/h.crypt &&
+	$GO -q -ro -passfile /home/alice/.pw /home/alice/under/h.crypt /run/v && sha256sum /run/v/backing; umount /run/v" >"$T/backing" 2>&1
+is "the file system gone: fsck passes and every synced byte is in the store" "$(cut -d' ' -f1 <"$T/backing")" "$(cut -d' ' -f1 <"$ALICE/backing.sum")"
+row "the store's file system gone" FAILED "clean, fsck ok, synced data present"
+on login umount /home/alice/under
+
 # --- Slurm's own daemons and the node --------------------------------------------------------------------------------
 submit -w cn1 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 #!/bin/bash
@@ -186,6 +281,25 @@ up restart
 touch "$ALICE/restart.now"
 after restart "slurmd restarted" COMPLETED
 is "the view lived on and a new step saw it" "$(cat "$ALICE/out.$job")" after
+
+# An upgrade under a running job: new files at the same places, slurmd restarted.
+submit -w cn1 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+. ~/begin.sh
+synced upgrade
+while [ ! -e ~/upgrade.now ]; do read -rt 0.1 <> <(:); done
+echo after >/crypt/a/upgrade.after && srun cat /crypt/a/upgrade.after
+E
+up upgrade
+daemon_before=$(on cn1 pgrep -x gocryptfs)
+cp -a "$STAGE" "$CL_BASE/upgrade"
+sed -n "s|$STAGE|$CL_BASE/upgrade|gp" "$T/setup" | on cn1 bash
+ok "an upgrade puts new files in place" on cn1 bash -c "! [ '$LIBEXEC/gocryptfs' -ef /proc/$daemon_before/exe ]"
+"$CL" restart cn1
+is "and leaves the running job's daemon alone" "$(on cn1 pgrep -x gocryptfs)" "$daemon_before"
+touch "$ALICE/upgrade.now"
+after upgrade "upgrade while the job runs" COMPLETED
+is "the view lived through the upgrade, and a new step saw it" "$(cat "$ALICE/out.$job")" after
 
 submit --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 #!/bin/bash

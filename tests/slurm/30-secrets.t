@@ -37,6 +37,18 @@ done
 like "slurmctld keeps only the sealed ticket" "$(grep -rahoE 'cryptstore1\.[A-Za-z0-9_-]{20}' "$CL_BASE/state" | head -n 1)" "cryptstore1"
 like "the ticket is not in scontrol show job" "$(on login scontrol show job "$job" | grep -c cryptstore1)" "^0$"
 
+# A program of the job that dies leaves a core file where the kernel is told to write one; so would the daemon.
+pattern=$(cat /proc/sys/kernel/core_pattern)
+case $pattern in
+/* | \|*) skip "core files of the job hold no secret" "the kernel writes them elsewhere: $pattern" ;;
+*)
+	alice mkdir -p /home/alice/cores
+	# shellcheck disable=SC2016
+	alice srun --jobid="$job" --overlap -N1 -n1 -D /home/alice/cores bash -c 'ulimit -c unlimited; bash -c "cat /crypt/a/owned >/dev/null; kill -ABRT \$\$"' >/dev/null 2>&1
+	ok "a program of the job leaves a core file" bash -c "ls '$ALICE'/cores/core*"
+	ok "no secret is in it" bash -c "'$HERE/secret-scan' '$T/secrets' '$ALICE'/cores/*"
+	;;
+esac
 # --- core files, ptrace ------------------------------------------------------------------------------------------------
 d=$(on cn1 pgrep -n -x gocryptfs)
 like "the daemon cannot dump core" "$(on cn1 grep 'Max core file size' "/proc/$d/limits")" "size[[:space:]]+0[[:space:]]+0"
@@ -78,6 +90,10 @@ like "and says so in the audit trail" "$(grep '"job": "999999"' "$CL_BASE/log/au
 on cn2 "$LIBEXEC/cryptstore-node" epilog --job=999999 --uid=61002 --sysconfdir="$CONF"
 chmod 700 "$ALICE"
 
+on cn2 pkill -ABRT -x gocryptfs
+lost() { on cn2 "$LIBEXEC/cryptstore-node" list | grep -q lost; }
+ok "a daemon that aborts is noticed" wait_for 10 lost
+is "and leaves no core file" "$(on cn2 find / /run /var/tmp /home "$CL_BASE/spool" -maxdepth 3 -xdev \( -name core -o -name 'core.[0-9]*' \) -newer "$CL_BASE/secrets" -not -path '*/alice/cores/*' 2>/dev/null)" ""
 touch "$ALICE/secrets.stop"
 wait_for 30 ended "$job"
 all_clean "after all this"

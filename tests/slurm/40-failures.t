@@ -6,7 +6,6 @@ need_cluster
 stage
 start_cluster
 new_store a.crypt
-new_store under.crypt
 table=
 row() { table="$table
 $(printf '%-40s %-12s %s' "$1" "$2" "$3")"; }
@@ -117,6 +116,38 @@ pending "the site's key replaced" "key" foreign_key
 gone_store() { mv "$ALICE/a.crypt" "$ALICE/a.moved"; }
 pending "the store moved away while the job waited" "/home/alice/a.crypt" gone_store
 mv "$ALICE/a.moved" "$ALICE/a.crypt"
+# The ticket names the place where the store was; what a link there leads to now may lie where no store is allowed.
+alice mkdir /home/alice/way
+new_store way/a.crypt
+linked_elsewhere() { on cn1 cp -a /home/alice/way /var/tmp/way && mv "$ALICE/way" "$ALICE/way.away" && alice ln -s /var/tmp/way /home/alice/way; }
+S_before=$S
+S=--crypt-store=/home/alice/way/a.crypt
+pending "a link put in the store's way" "no longer at '/home/alice/way/a.crypt'" linked_elsewhere
+S=$S_before
+# The same between the node's look at the store and its opening: the daemon opens what was looked at.
+on cn1 rm -rf /var/tmp/way
+rm "$ALICE/way"
+mv "$ALICE/way.away" "$ALICE/way"
+on cn1 bash -c "cp -a /home/alice/way/a.crypt /var/tmp/elsewhere.crypt && mkdir /run/v &&
+	$GO -q -passfile /home/alice/.pw /var/tmp/elsewhere.crypt /run/v && echo elsewhere >/run/v/which && chown 61001 /run/v/which && umount /run/v
+	chown -R 61001:61001 /var/tmp/elsewhere.crypt"
+cp "$GCF" "$CL_BASE/real"
+cat >"$CL_BASE/swap" <<E
+#!/bin/sh
+mv /home/alice/way/a.crypt /home/alice/way/a.away && ln -s /var/tmp/elsewhere.crypt /home/alice/way/a.crypt
+exec $CL_BASE/real "\$@"
+E
+chmod 755 "$CL_BASE/swap" "$CL_BASE/real"
+on cn1 mount --bind "$CL_BASE/swap" "$LIBEXEC/gocryptfs"
+batch -w cn1 --crypt-store=/home/alice/way/a.crypt "$KEY" <<'E'
+#!/bin/bash
+cat /crypt/a/which 2>/dev/null || echo "not in this one"
+readlink /home/alice/way/a.crypt
+E
+is "a store exchanged while the node opens it: the daemon serves what was looked at" "$out" "not in this one
+/var/tmp/elsewhere.crypt"
+on cn1 umount "$LIBEXEC/gocryptfs"
+all_clean "after an exchange of the store"
 short_life() { write_policy "s/max_lifetime: 30d/max_lifetime: 1h/;s/default_lifetime: 7d/default_lifetime: 1h/"; }
 pending "ticket that lives longer than now allowed" "allows 1h" short_life
 write_policy
@@ -182,17 +213,17 @@ fails "/run full" "did not open" -w cn1 "$S" "$KEY"
 on cn1 bash -c 'rm -f /run/filler; mount -o remount,size=50% /run'
 chmod 644 "$CONF/site.key"
 fails "the node's private key readable by others" "site.key" -w cn1 "$S" "$KEY"
+doctor() { rc=0; out=$(on cn1 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF" 2>&1) || rc=$?; }
+doctor
+like "cryptstore doctor names the fault and its remedy" "$out" "^FAIL  site private key .*site.key.* -> "
+is "with an exit code for a node health check" "$rc" 10
 chmod 400 "$CONF/site.key"
+doctor
+is "once all is repaired it finds nothing" "$rc $(grep -c '^FAIL' <<<"$out")" "0 0"
 all_clean "after failures of the installation"
 
 # --- the store's own file system hangs -------------------------------------------------------------------------------------
-# A FUSE file system of root's stands for Lustre or NFS; stopping its daemon stands for a server that does not answer.
-under() { on "$1" bash -c "mkdir -p /home/alice/under; $LIBEXEC/gocryptfs -q -sharedstorage -allow_other -nonempty -passfile /home/alice/.pw /home/alice/under.crypt /home/alice/under"; }
-under login
-under cn1
-alice mkdir /home/alice/under/h.crypt || { chmod 777 "$ALICE/under" 2>/dev/null; on login chmod 777 /home/alice/under; alice mkdir /home/alice/under/h.crypt; }
-alice "$LIBEXEC/gocryptfs" -q -init -scryptn 10 -passfile /home/alice/.pw /home/alice/under/h.crypt
-server() { on cn1 pkill "-$1" -f 'gocryptfs .*under.crypt'; }
+new_store_under || diag "the file system below the store could not be made"
 H=--crypt-store=/home/alice/under/h.crypt
 batch -w cn1 "$H" "$KEY" <<'E'
 #!/bin/bash

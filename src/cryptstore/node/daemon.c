@@ -31,7 +31,7 @@
 #define PROGRAM LIBEXECDIR "/cryptstore/gocryptfs"
 
 /* The daemon's descriptors: 0-2 and these. */
-enum { KEY_FD = 3, READY_FD, FUSE_FD, LOCK_FD, STATS_FD, FD_COUNT, FD_SAFE = 32 };
+enum { KEY_FD = 3, READY_FD, FUSE_FD, STORE_FD, LOCK_FD, STATS_FD, FD_COUNT, FD_SAFE = 32 };
 
 /* What the child needs: its ends of the pipes. */
 struct ends {
@@ -56,19 +56,20 @@ static void close_from(unsigned int first)
 }
 
 /* Put every descriptor at its place. All of them lie above FD_SAFE first, so that none is overwritten. */
-static int place_fds(const struct ends *e, int fuse_fd, int lock_fd, int stats_fd)
+static int place_fds(const struct ends *e, const struct store *s, const struct inspect_result *seen)
 {
 	int from[FD_COUNT] = { open("/dev/null", O_RDONLY | O_CLOEXEC),
 			       e->stderr_fd,
 			       e->stderr_fd,
 			       e->key,
 			       e->ready,
-			       fuse_fd,
-			       lock_fd,
-			       stats_fd };
+			       s->fuse_fd,
+			       seen->store_fd,
+			       seen->lock_fd,
+			       s->stats_fd };
 
 	for (int i = 0; i < FD_COUNT; i++) {
-		if (i == STATS_FD && stats_fd < 0)
+		if (i == STATS_FD && s->stats_fd < 0)
 			continue; /* counters could not be had */
 		from[i] = fcntl(from[i], F_DUPFD_CLOEXEC, FD_SAFE);
 		if (from[i] < 0)
@@ -95,16 +96,19 @@ static void set_limits(void)
 }
 
 static void __attribute__((noreturn))
-execute(const struct job *job, const struct store *s, const struct ends *e, int lock_fd)
+execute(const struct job *job, const struct store *s, const struct ends *e, const struct inspect_result *seen)
 {
-	char key[16], ready[16], stats[16], point[32], home[4096 + 8], user[300];
-	const char *argv[20];
+	char key[16], ready[16], stats[16], threads[24], place[32], point[32], home[4096 + 8], user[300];
+	const char *argv[24];
 	char *envp[] = { (char *)"PATH=/usr/bin:/bin", (char *)"LC_ALL=C", home, user, NULL };
 	size_t n = 0;
 
 	snprintf(key, sizeof(key), "%d", KEY_FD);
 	snprintf(ready, sizeof(ready), "%d", READY_FD);
 	snprintf(point, sizeof(point), "/dev/fd/%d", FUSE_FD);
+	/* not the store's path: what lies there may have been changed since it was looked at */
+	snprintf(place, sizeof(place), "/proc/self/fd/%d", STORE_FD);
+	snprintf(threads, sizeof(threads), "%" PRId64, job->policy->daemon_threads);
 	snprintf(home, sizeof(home), "HOME=%s", job->home);
 	snprintf(user, sizeof(user), "USER=%s", job->user);
 	argv[n++] = PROGRAM;
@@ -115,6 +119,8 @@ execute(const struct job *job, const struct store *s, const struct ends *e, int 
 	argv[n++] = key;
 	argv[n++] = "-ready_fd";
 	argv[n++] = ready;
+	argv[n++] = "-threads";
+	argv[n++] = threads;
 	if (s->stats_fd >= 0) {
 		snprintf(stats, sizeof(stats), "%d", STATS_FD);
 		argv[n++] = "-stats_fd";
@@ -126,10 +132,10 @@ execute(const struct job *job, const struct store *s, const struct ends *e, int 
 	if (strncmp(s->mode, "ro", 2) == 0)
 		argv[n++] = "-ro";
 	argv[n++] = "--";
-	argv[n++] = s->path;
+	argv[n++] = place;
 	argv[n++] = point;
 	argv[n] = NULL;
-	if (place_fds(e, s->fuse_fd, lock_fd, s->stats_fd) < 0)
+	if (place_fds(e, s, seen) < 0)
 		_exit(EXIT_FAILURE);
 	(void)execve(PROGRAM, (char *const *)argv, envp);
 	die(STDERR_FILENO, "cannot execute " PROGRAM);
@@ -147,10 +153,8 @@ static void __attribute__((noreturn)) child(struct job *job, struct store *s, co
 	(void)setsid();
 	(void)umask(0077);
 	set_limits();
-	const struct inspect_request q = { .path = s->path,
-					   .issued = s->ticket->issued,
-					   .mode = s->ticket->mode,
-					   .lifetime = s->ticket->expires - s->ticket->issued };
+	const struct inspect_request q = inspect_request_of(s);
+
 	job_forget_keys(job); /* root's memory holds the keys of all stores: not in a process of the user's */
 	r = job_become_user(job);
 	if (r < 0)
@@ -161,7 +165,7 @@ static void __attribute__((noreturn)) child(struct job *job, struct store *s, co
 		die(e->stderr_fd, err.text);
 	if (chdir("/") < 0)
 		die(e->stderr_fd, "cannot change to '/'");
-	execute(job, s, e, seen.lock_fd);
+	execute(job, s, e, &seen);
 }
 
 static int make_pipe(int *ret_read, int *ret_write)

@@ -164,6 +164,8 @@ int close_job(uint32_t job, uid_t uid, const struct policy *policy)
 		syslog(LOG_WARNING,
 		       "job %" PRIu32 ": cannot mark it as closing; its end will look like a loss", job);
 	read_state(&c);
+	for (size_t i = 0; i < c.n; i++) /* a daemon that somebody stopped could not finish its work */
+		(void)proc_signal(c.views[i].pid, c.views[i].start, SIGCONT);
 	take_views_down(&c, grace);
 	end_processes(&c);
 	r = remove_cgroup(job);

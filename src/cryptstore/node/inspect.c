@@ -53,25 +53,49 @@ static int same_store(int dir, int64_t issued, struct err *err)
 	return 0;
 }
 
+static struct policy_request policy_question(const struct job *job, const struct inspect_request *q)
+{
+	return (struct policy_request){ .uid = job->uid,
+					.groups = job->groups,
+					.n_groups = job->n_groups,
+					.path = q->path,
+					.read_only = q->mode & TICKET_RO,
+					.exclusive = q->mode & TICKET_EXCLUSIVE,
+					.lifetime = q->lifetime,
+					.n_stores = job->n };
+}
+
+struct inspect_request inspect_request_of(const struct store *s)
+{
+	return (struct inspect_request){ .path = s->path,
+					 .issued = s->ticket->issued,
+					 .lifetime = s->ticket->expires - s->ticket->issued,
+					 .mode = s->ticket->mode };
+}
+
+int inspect_tickets(struct job *job, struct err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < job->n; i++) {
+		const struct inspect_request q = inspect_request_of(&job->stores[i]);
+		const struct policy_request p = policy_question(job, &q);
+
+		r = policy_decide(job->policy, &p, err);
+	}
+	return r;
+}
+
 static int judge(const struct job *job, const struct inspect_request *q, int dir, struct err *err)
 {
+	struct policy_request p = policy_question(job, q);
 	struct config conf;
 	int r = config_load(&conf, dir, conf_name, err);
 
 	if (r < 0)
 		return r;
-	const struct policy_request p = {
-		.uid = job->uid,
-		.groups = job->groups,
-		.n_groups = job->n_groups,
-		.path = q->path,
-		.read_only = q->mode & TICKET_RO,
-		.exclusive = q->mode & TICKET_EXCLUSIVE,
-		.lifetime = q->lifetime,
-		.n_stores = job->n,
-		.cipher = config_cipher_name(&conf),
-		.scrypt_logn = conf.scrypt_n > 0 ? 63 - __builtin_clzll((unsigned long long)conf.scrypt_n) : 0
-	};
+	p.cipher = config_cipher_name(&conf);
+	p.scrypt_logn = conf.scrypt_n > 0 ? 63 - __builtin_clzll((unsigned long long)conf.scrypt_n) : 0;
 	r = policy_decide(job->policy, &p, err);
 	config_done(&conf);
 	return r;
@@ -110,6 +134,7 @@ int inspect_store(struct inspect_result *ret, const struct job *job, const struc
 		r = lock_store(dir, q->mode, err);
 	if (r < 0)
 		return r;
+	ret->store_fd = take_fd(&dir);
 	ret->lock_fd = r;
 	return 0;
 }

@@ -32,6 +32,12 @@ struct store {
 	char line[STORE_LINE_MAX]; /* the last line it wrote to stderr */
 	size_t line_len;	   /* of the unfinished one in it */
 	bool line_done;
+	bool cut;			  /* its connection was aborted */
+	deadline_t stopped;		  /* until when its daemon may stand still; 0: it runs */
+	pid_t probe;			  /* asks the view whether it answers; 0: none */
+	deadline_t probe_at;		  /* when the next one starts, or when this one is late */
+	unsigned int faults;		  /* probes in a row that were answered with an error */
+	bool silent;			  /* the last one was late */
 	const _Atomic uint64_t *counters; /* two, kept by the daemon: bytes read, bytes written; NULL: none */
 };
 

@@ -4,32 +4,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "cryptstore/node/cgroup.h"
 #include "cryptstore/node/daemon.h"
+#include "cryptstore/node/inspect.h"
 #include "cryptstore/node/job.h"
 #include "cryptstore/node/ns.h"
-#include "cryptstore/node/procs.h"
 #include "cryptstore/node/status.h"
-#include "cryptstore/node/unmount.h"
+#include "cryptstore/node/watch.h"
 #include "grant/policy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
-
-enum { TICK_MS = 5000, KILL_AFTER_MS = 5000 };
-
-/* --- opening ------------------------------------------------------------ */
 
 static int enter_cgroup(struct job *job, struct err *err)
 {
@@ -38,6 +30,11 @@ static int enter_cgroup(struct job *job, struct err *err)
 	if (job->policy->cgroup == POLICY_CGROUP_OFF)
 		return 0;
 	r = cgroup_enter(job->dir.job, (uint64_t)job->policy->daemon_memory, err);
+	if (r < 0 && job->policy->cgroup == POLICY_CGROUP_TRY) {
+		syslog(LOG_WARNING, "job %" PRIu32 ": %s; trying without a limit of memory", job->dir.job,
+		       err->text);
+		r = cgroup_enter(job->dir.job, 0, err);
+	}
 	if (r < 0 && job->policy->cgroup == POLICY_CGROUP_TRY) {
 		syslog(LOG_WARNING, "job %" PRIu32 ": %s", job->dir.job, err->text);
 		*err = (struct err){ 0 };
@@ -103,7 +100,8 @@ static int open_all(struct job *job, const char **ret_step, struct err *err)
 	const struct {
 		const char *name;
 		int (*run)(struct job *job, struct err *err);
-	} steps[] = { { "cgroup", enter_cgroup },
+	} steps[] = { { "allowed", inspect_tickets },
+		      { "cgroup", enter_cgroup },
 		      { "namespace", ns_build },
 		      { "open", start_daemons },
 		      { "state", write_state } };
@@ -131,159 +129,6 @@ static void end_daemons(struct job *job)
 			continue;
 		(void)kill(job->stores[i].pid, SIGKILL);
 		(void)deadline_wait(job->stores[i].pid, deadline_in(500), &status);
-	}
-}
-
-/* --- watching ----------------------------------------------------------- */
-
-static bool is_closing(const struct job *job)
-{
-	return faccessat(job->dir.pin, "closing", F_OK, 0) == 0;
-}
-
-static void end_job(const struct job *job)
-{
-	struct stat st = { 0 };
-
-	(void)fstat(job->ns_fd, &st);
-	syslog(LOG_WARNING, "job %" PRIu32 ": ending its processes on this node", job->dir.job);
-	if (procs_signal(job->dir.job, job->uid, st.st_ino, SIGTERM) > 0) {
-		(void)deadline_nap(deadline_in(KILL_AFTER_MS), KILL_AFTER_MS);
-		(void)procs_signal(job->dir.job, job->uid, st.st_ino, SIGKILL);
-	}
-}
-
-static void lose(struct job *job, struct store *s, const char *why)
-{
-	s->state = "lost";
-	job->state = "lost";
-	snprintf(job->reason, sizeof(job->reason),
-		 "the view '%s' was lost on this node: %s; reading and writing it fails now", s->view, why);
-	(void)jobdir_write(job->dir.pin, "lost", 0400, job->reason);
-	syslog(LOG_ERR, "job %" PRIu32 ": %s", job->dir.job, job->reason);
-	audit_store(job, s, "loss", why);
-	status_write(job);
-	if (job->policy->loss == POLICY_LOSS_CANCEL)
-		end_job(job);
-}
-
-static void daemon_ended(struct job *job, struct store *s, int status)
-{
-	char why[STORE_LINE_MAX + 64];
-
-	while (s->err_fd >= 0 && daemon_read_stderr(job, s) > 0)
-		;
-	if (s->err_fd >= 0)
-		(void)close(take_fd(&s->err_fd));
-	s->pid = 0;
-	if (is_closing(job)) {
-		s->state = "closing";
-		return;
-	}
-	if (strcmp(s->state, "lost") == 0)
-		return;
-	if (WIFSIGNALED(status))
-		snprintf(why, sizeof(why), "its daemon was killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(why, sizeof(why), "its daemon ended with code %d%s%s", WEXITSTATUS(status),
-			 s->line[0] ? ": " : "", s->line);
-	lose(job, s, why);
-}
-
-static size_t reap(struct job *job)
-{
-	size_t left = 0;
-
-	for (size_t i = 0; i < job->n; i++) {
-		struct store *s = &job->stores[i];
-		int status;
-
-		if (s->pid > 0 && waitpid(s->pid, &status, WNOHANG) == s->pid)
-			daemon_ended(job, s, status);
-		left += s->pid > 0;
-	}
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		; /* children of ours that missed their deadline */
-	return left;
-}
-
-/* Processes of the job that were killed and cannot end, because closing a file waits for a file system that
- * does not answer: Slurm would give up on them and drain the node before its epilog comes to us. After the
- * time the epilog would wait, the view is cut off. */
-static void check_hang(struct job *job, deadline_t *since)
-{
-	struct jobdir_view views[JOBDIR_VIEWS_MAX];
-	struct unmount u = {
-		.job = job->dir.job, .uid = job->uid, .ns_fd = job->ns_fd, .views = views, .n = job->n
-	};
-	struct stat st = { 0 };
-
-	if (strcmp(job->state, "open") != 0 || is_closing(job) || fstat(job->ns_fd, &st) < 0)
-		return;
-	if (procs_dying(job->uid, st.st_ino) == 0) {
-		*since = 0;
-		return;
-	}
-	if (*since == 0)
-		*since = deadline_in((unsigned int)job->policy->unmount_grace * 1000);
-	if (deadline_left(*since) > 0)
-		return;
-	for (size_t i = 0; i < job->n; i++)
-		snprintf(views[i].path, sizeof(views[i].path), "%s", job->stores[i].view);
-	for (size_t i = 0; i < job->n; i++)
-		lose(job, &job->stores[i],
-		     "processes that were killed could not end, because its file system does not answer");
-	if (unmount_abort(&u) < 0)
-		syslog(LOG_ERR, "job %" PRIu32 ": its views could not be cut off", job->dir.job);
-}
-
-/* A mount has changed in the job's namespace: is every view still there? */
-static void check_mounts(struct job *job)
-{
-	for (size_t i = 0; i < job->n; i++) {
-		struct store *s = &job->stores[i];
-
-		if (strcmp(s->state, "open") == 0 && !ns_view_mounted(s->view, NULL) && !is_closing(job))
-			lose(job, s, "it was unmounted");
-	}
-}
-
-static int watch_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	(void)sigprocmask(SIG_SETMASK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static void watch(struct job *job)
-{
-	auto_fd int sig = watch_signals();
-	auto_fd int mounts = fd_openat(AT_FDCWD, "/proc/self/mountinfo", O_RDONLY, 0);
-	deadline_t hanging_since = 0, tick = deadline_in(TICK_MS);
-
-	while (reap(job) > 0) {
-		struct pollfd p[2 + JOBDIR_VIEWS_MAX] = { { .fd = sig, .events = POLLIN },
-							  { .fd = mounts, .events = POLLPRI } };
-		struct signalfd_siginfo info;
-
-		for (size_t i = 0; i < job->n; i++)
-			p[2 + i] = (struct pollfd){ .fd = job->stores[i].err_fd, .events = POLLIN };
-		(void)poll(p, 2 + job->n, deadline_left(tick));
-		if (deadline_left(tick) == 0) {
-			status_write(job);
-			check_hang(job, &hanging_since);
-			tick = deadline_in(TICK_MS);
-		}
-		while (sig >= 0 && read(sig, &info, sizeof(info)) > 0)
-			; /* reap() looks for itself */
-		if (p[1].revents)
-			check_mounts(job);
-		for (size_t i = 0; i < job->n; i++)
-			if (p[2 + i].revents && daemon_read_stderr(job, &job->stores[i]) == 0)
-				(void)close(take_fd(&job->stores[i].err_fd));
 	}
 }
 
@@ -350,7 +195,7 @@ void keeper_run(struct job *job, int report_fd)
 	for (size_t i = 0; i < job->n; i++)
 		audit_store(job, &job->stores[i], "open", NULL);
 	report(report_fd, 0, "", "");
-	watch(job);
+	watch_job(job);
 	write_bytes(job);
 	if (strcmp(job->state, "open") == 0)
 		job->state = "closing";

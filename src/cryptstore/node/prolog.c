@@ -85,24 +85,9 @@ static int open_tickets(struct prolog *p, struct err *err)
 	return r;
 }
 
-static int ask_policy(struct prolog *p, struct err *err)
+static int look_up_job(struct prolog *p, struct err *err)
 {
-	struct job *job = &p->job;
-	int r = job_init(job, err);
-
-	for (size_t i = 0; r == 0 && i < job->n; i++) {
-		const struct ticket *t = job->stores[i].ticket;
-		const struct policy_request q = { .uid = job->uid,
-						  .groups = job->groups,
-						  .n_groups = job->n_groups,
-						  .path = t->path,
-						  .read_only = t->mode & TICKET_RO,
-						  .exclusive = t->mode & TICKET_EXCLUSIVE,
-						  .lifetime = t->expires - t->issued,
-						  .n_stores = job->n };
-		r = policy_decide(p->policy, &q, err);
-	}
-	return r;
+	return job_init(&p->job, err);
 }
 
 static int hear_keeper(struct prolog *p, int fd, pid_t pid, struct err *err)
@@ -161,7 +146,7 @@ static int run_ladder(struct prolog *p, struct err *err)
 		const char *name;
 		int (*run)(struct prolog *p, struct err *err);
 	} steps[] = { { "tickets", read_tickets }, { "policy", read_policy }, { "key", read_key },
-		      { "ticket", open_tickets },  { "allowed", ask_policy }, { "open", start_keeper } };
+		      { "ticket", open_tickets },  { "user", look_up_job },   { "open", start_keeper } };
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(steps) / sizeof(steps[0]); i++) {
