@@ -58,6 +58,19 @@ export OMPI_MCA_btl=self,tcp OMPI_MCA_oob=tcp PRTE_MCA_plm=slurm
 mpirun -np 3 /home/alice/ior /crypt/s/ior 8 2>&1
 E
 	like "an MPI job writes and reads one file on three nodes, by POSIX and MPI-IO" "$out" '^3 ranks, [0-9]+ operations, 0 wrong$'
+	echo 'PMIxCliTmpDirBase=/var/tmp' >"$CL_BASE/etc/slurm/mpi.conf" # the nodes share /tmp here
+	for n in $(nodes); do "$CL" restart "$n"; done
+	"$CL" wait
+	if alice srun --mpi=list 2>&1 | grep -qw pmix; then
+		batch -N3 -n3 --crypt-store=/home/alice/s.crypt "$KEY" <<'E'
+#!/bin/bash
+export OMPI_MCA_btl=self,tcp
+srun --mpi=pmix /home/alice/ior /crypt/s/ior.srun 8 2>&1
+E
+		like "so does one that srun starts by PMIx" "$out" '^3 ranks, [0-9]+ operations, 0 wrong$'
+	else
+		skip "so does one that srun starts by PMIx" "this Slurm has no mpi/pmix"
+	fi
 	ok "the store passes -fsck after MPI" store_ok s.crypt
 	all_clean "after MPI"
 else

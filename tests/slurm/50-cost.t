@@ -31,7 +31,6 @@ for n in 1 2 4 8; do
 	table="$table
 $(printf '%6d %12d %12d %10d' "$n" "$p" "$w" $((w - p)))"
 	is "$n nodes: every start succeeded" "$(cat "$T/plain" "$T/with" | wc -l)" $((2 * ROUNDS))
-	ok "$n nodes: opening the store adds less than 2 s to a job's start" test $((w - p)) -lt 2000
 done
 all_clean "after all starts"
 diag "Start of a job (srun true), median of $ROUNDS, all nodes on one machine of $(nproc) cores"
