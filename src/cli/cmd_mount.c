@@ -384,11 +384,12 @@ static int prepare(struct mount *m)
 	return code;
 }
 
-/* A sanitizer's runtime writes its report to a file and looks at threads with ptrace(2). */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
+/* A sanitizer's run-time writes its report to a file and looks at threads with ptrace(2); that of gcov writes
+ * counts. */
+#ifdef GCF_INSTRUMENTED
+enum { INSTRUMENTED = 1 };
 #else
-enum { SANITIZED = 0 };
+enum { INSTRUMENTED = 0 };
 #endif
 
 /* Keys are derived, the mount is there, the monitor is outside: from here on only the store is needed. */
@@ -398,7 +399,7 @@ static void enter_sandbox(const struct mount *m)
 	struct sandbox_state state;
 	char text[256];
 
-	if (SANITIZED)
+	if (INSTRUMENTED)
 		return;
 	sandbox_enter(&opt, &state);
 	log_debug("sandbox: %s", sandbox_describe(&state, text, sizeof(text)));

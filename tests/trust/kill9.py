@@ -14,7 +14,7 @@ import threading
 import time
 
 GCF = os.environ["GOCRYPTFS"]
-ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 8
+ROUNDS = 8
 MODES = [[], ["-sharedstorage"], ["-xchacha"], ["-noprealloc"]]
 BLOCK = 4096
 LONG = "l" * 200
@@ -243,6 +243,7 @@ def round_(tmp, no, seed):
 
 
 def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         print("1..0 # SKIP no /dev/fuse here")
         return 0
@@ -251,8 +252,8 @@ def main():
     with tempfile.TemporaryDirectory(prefix="gcf-kill.") as tmp:
         with open(os.path.join(tmp, "pw"), "w") as f:
             f.write("test\n")
-        print("1..%d" % (ROUNDS + 1), flush=True)
-        for no in range(ROUNDS):
+        print("1..%d" % (rounds + 1), flush=True)
+        for no in range(rounds):
             try:
                 bad = round_(tmp, no, seed * 1000 + no)
             except subprocess.CalledProcessError as e:
@@ -264,8 +265,8 @@ def main():
                 print("# " + bad)
             sys.stdout.flush()
         print("# blocks in flight cut in two by a kill: %s" % (torn_in_flight or "none"))
-        few = done < 10 * ROUNDS
-        print("%sok %d - the programs did enough before the kills (%d steps)" % ("not " if few else "", ROUNDS + 1, done))
+        few = done < 10 * rounds
+        print("%sok %d - the programs did enough before the kills (%d steps)" % ("not " if few else "", rounds + 1, done))
     return failed > 0 or few
 
 
