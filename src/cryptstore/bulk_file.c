@@ -389,7 +389,7 @@ void bulk_file(struct bulk_dir *d, const char *name, const struct view_entry *sr
 	j->f.from = d->b->from;
 	j->f.to = d->b->to;
 	j->size = (uint64_t)src->st.st_size;
-	strcpy(j->name, name);
+	memcpy(j->name, name, strlen(name) + 1);
 	if (j->size < BULK_OWN_TASK || pool_submit(d->b->pool, run_task, j) < 0)
 		run(j);
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ enum { OBJ_MAX = 512, OPS_MAX = 4096 };
 enum need { PLAIN, SPACE }; /* does it fail on a full disk? */
 
 int __real_fstat(int fd, struct stat *st);
+off_t __real_lseek(int fd, off_t off, int whence);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shim_fault fault;
@@ -322,7 +324,7 @@ ssize_t __real_write(int fd, const void *buf, size_t n);
 ssize_t __wrap_write(int fd, const void *buf, size_t n);
 ssize_t __wrap_write(int fd, const void *buf, size_t n)
 {
-	off_t off = lseek(fd, 0, SEEK_CUR);
+	off_t off = __real_lseek(fd, 0, SEEK_CUR);
 	ssize_t done;
 
 	if (armed && fault.lasting && fault.at && count >= fault.at)
@@ -433,6 +435,74 @@ WRAP(int, lremovexattr, PLAIN, (const char *path, const char *name), (path, name
 WRAP(int, fremovexattr, PLAIN, (int fd, const char *name), (fd, name), (void)0)
 WRAP(ssize_t, readlinkat, PLAIN, (int fd, const char *name, char *buf, size_t n), (fd, name, buf, n), (void)0)
 WRAP(int, fstatvfs, PLAIN, (int fd, struct statvfs *st), (fd, st), (void)0)
+
+off_t __wrap_lseek(int fd, off_t off, int whence);
+off_t __wrap_lseek(int fd, off_t off, int whence)
+{
+	FAULT("lseek", PLAIN);
+	return __real_lseek(fd, off, whence);
+}
+
+/* Locks that are taken, and copies of descriptors; giving a lock back does not fail. */
+int __real_fcntl(int fd, int cmd, ...);
+int __wrap_fcntl(int fd, int cmd, ...);
+int __wrap_fcntl(int fd, int cmd, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, cmd);
+	arg = va_arg(ap, void *); /* an int comes in the same register */
+	va_end(ap);
+	if (cmd == F_DUPFD_CLOEXEC)
+		FAULT("fcntl dup", PLAIN);
+	if ((cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW) && ((struct flock *)arg)->l_type != F_UNLCK)
+		FAULT("fcntl lock", PLAIN);
+	return __real_fcntl(fd, cmd, arg);
+}
+
+DIR *__real_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd);
+DIR *__wrap_fdopendir(int fd)
+{
+	int e = next("fdopendir", PLAIN);
+
+	if (e > 0) {
+		errno = e;
+		return NULL;
+	}
+	return __real_fdopendir(fd);
+}
+
+struct dirent *__real_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d);
+struct dirent *__wrap_readdir(DIR *d)
+{
+	int e = next("readdir", PLAIN);
+
+	if (e > 0) {
+		errno = e;
+		return NULL;
+	}
+	return __real_readdir(d);
+}
+
+/* getdents64(2), for which libc has no function that libraries of all ages know. */
+long __real_syscall(long no, ...);
+long __wrap_syscall(long no, ...);
+long __wrap_syscall(long no, ...)
+{
+	long a[6];
+	va_list ap;
+
+	va_start(ap, no);
+	for (size_t i = 0; i < 6; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (no == SYS_getdents64)
+		FAULT("getdents64", PLAIN);
+	return __real_syscall(no, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
 
 /* Memory: only where the view asks for it while armed. */
 void *__real_malloc(size_t n);
