@@ -45,14 +45,36 @@ const char *check_explain_iv(int fd, char *buf, size_t size)
 	return buf;
 }
 
+/* gocryptfs.diriv.rmdir.N: a directory that was being made or removed when its maker died. Somebody else may
+ * have made an entry in it at that very moment, which nobody sees then. */
+static void check_unfinished(struct check *c, const struct check_scan *s, const struct dirent *e)
+{
+	int fd = fd_openat(s->fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	auto_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *inside;
+
+	if (!dir && fd >= 0)
+		(void)close(fd);
+	while (dir && (inside = readdir(dir)))
+		if (name_classify(&c->vol->names, false, inside->d_name) != NAME_HIDDEN &&
+		    strcmp(inside->d_name, ".") != 0 && strcmp(inside->d_name, "..") != 0) {
+			check_report(c, CHECK_ENTRY, s->dir, NULL, e->d_name, e->d_ino,
+				     "a directory whose removal was interrupted is not empty");
+			return;
+		}
+}
+
 /* gocryptfs.longname.HASH.name: its entry must be there. The other direction is check_hashed(). */
 static void check_name_file(struct check *c, const struct check_scan *s, const struct dirent *e)
 {
 	const size_t suffix = strlen(NAME_LONG_SUFFIX), len = strlen(e->d_name);
 	char entry[sizeof(e->d_name)];
 
-	if (strncmp(e->d_name, NAME_LONG_PREFIX, strlen(NAME_LONG_PREFIX)) != 0)
-		return; /* conf, diriv, leftovers of rmdir */
+	if (strncmp(e->d_name, NAME_LONG_PREFIX, strlen(NAME_LONG_PREFIX)) != 0) {
+		if (strncmp(e->d_name, NAME_RMDIR_PREFIX, strlen(NAME_RMDIR_PREFIX)) == 0)
+			check_unfinished(c, s, e);
+		return; /* or conf, diriv */
+	}
 	memcpy(entry, e->d_name, len - suffix);
 	entry[len - suffix] = '\0';
 	if (faccessat(s->fd, entry, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)

@@ -173,6 +173,27 @@ static void test_long_names(void **state)
 	fx_close(&fx);
 }
 
+static void test_unfinished_rmdir(void **state)
+{
+	struct fixture fx;
+	struct view_entry d;
+	char from[PATH_MAX];
+
+	(void)state;
+	open_default(&fx);
+	make_dir(&fx, "dir");
+	(void)snprintf(from, sizeof(from), "%s", fx_stored(&fx, "dir"));
+	assert_int_equal(rename(from, raw(&fx, NAME_RMDIR_PREFIX "1")), 0);
+	expect_clean(&fx); /* empty: it is swept with its parent */
+	assert_int_equal(rename(raw(&fx, NAME_RMDIR_PREFIX "1"), from), 0);
+	d = look(&fx, fx_root(&fx), "dir");
+	make_file_in(&fx, d.node, "file", 10);
+	fx_forget(&fx, &d);
+	assert_int_equal(rename(from, raw(&fx, NAME_RMDIR_PREFIX "1")), 0);
+	expect(&fx, CHECK_ENTRY, "", NAME_RMDIR_PREFIX "1", "not empty");
+	fx_close(&fx);
+}
+
 /* Mount the same store with other options. */
 static void reopen(struct fixture *fx, const struct volume_options *vo)
 {
@@ -286,6 +307,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST("a corrupt block is found and named, once per file", test_bad_blocks),
+		TEST("files in a directory whose removal was interrupted are not forgotten",
+		     test_unfinished_rmdir),
 		TEST("an interrupted truncate is called that, and mended by a read",
 		     test_interrupted_truncate),
 		TEST("truncated headers, torn blocks and short blocks of zeros are found", test_bad_sizes),
