@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/exitcode.h"
 #include "cli/json.h"
+#include "format/name.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/fd.h"
@@ -157,16 +158,31 @@ static void on_progress(void *arg, uint64_t files, uint64_t bytes)
 	r->progress = true;
 }
 
+/* Not by log_warn: nothing is damaged, so -wpanic has no reason to end the process. */
+static void warn_of_age(const struct check_result *res)
+{
+	if (res->aged == 0)
+		return;
+	(void)fflush(stdout);
+	(void)fprintf(stderr,
+		      "%sfsck: warning: in %" PRIu64 " places the store's own files (" NAME_CONF
+		      ", " NAME_DIRIV ", .name) are older than the data, by up to %" PRId64
+		      " days: a purge of old files would take them first, and the data's names with them; "
+		      "\"cryptstore keep\" renews their times%s\n",
+		      log_yellow(), res->aged, res->aged_seconds / 86400, log_reset());
+}
+
 static int summarize(const struct report *rep, const struct check_result *res)
 {
 	if (rep->json) {
 		printf("{\"summary\":{\"files\":%" PRIu64 ",\"directories\":%" PRIu64 ",\"symlinks\":%" PRIu64
 		       ",\"others\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"corrupt\":%" PRIu64
-		       ",\"skipped\":%" PRIu64 "}}\n",
+		       ",\"skipped\":%" PRIu64 ",\"aged\":%" PRIu64 ",\"aged_seconds\":%" PRId64 "}}\n",
 		       res->files, res->dirs, res->symlinks, res->others, res->bytes, res->corrupt,
-		       res->skipped);
+		       res->skipped, res->aged, res->aged_seconds);
 		return res->corrupt || res->skipped ? EXITCODE_FSCK : EXITCODE_OK;
 	}
+	warn_of_age(res);
 	if (res->corrupt == 0 && res->skipped == 0) {
 		log_info("fsck summary: no problems found");
 		return EXITCODE_OK;

@@ -150,7 +150,9 @@ static int walk(struct check *c)
 int check_run(struct view *v, const struct volume *vol, int dirfd, const struct check_options *opt,
 	      struct check_result *ret, struct err *err)
 {
-	struct check c = { .v = v, .ops = view_ops(v), .vol = vol, .dirfd = dirfd, .opt = opt };
+	struct check c = {
+		.v = v, .ops = view_ops(v), .vol = vol, .dirfd = dirfd, .opt = opt, .now = time(NULL)
+	};
 	int r;
 
 	c.threads = opt->threads ? opt->threads : default_threads();
@@ -167,6 +169,8 @@ int check_run(struct view *v, const struct volume *vol, int dirfd, const struct 
 				      .bytes = atomic_load(&c.bytes),
 				      .corrupt = atomic_load(&c.corrupt),
 				      .leftovers = atomic_load(&c.leftovers),
+				      .aged = atomic_load(&c.aged),
+				      .aged_seconds = atomic_load(&c.aged_seconds),
 				      .skipped = atomic_load(&c.skipped) };
 	if (r < 0)
 		return err_set(err, r, "check ended early: %s", strerror(-r));

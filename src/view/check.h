@@ -43,6 +43,11 @@ struct check_options {
 struct check_result {
 	uint64_t files, dirs, symlinks, others, bytes;
 	uint64_t corrupt, skipped, leftovers;
+	/* Directories and entries whose metadata files (gocryptfs.conf, gocryptfs.diriv, .name) are more than
+	 * a week older than the data that needs them, by the last read or the last write, and by how much the
+	 * worst. No damage: but a purge by age takes them first. */
+	uint64_t aged;
+	int64_t aged_seconds;
 };
 /* dirfd: top directory of the store the view was opened on. 0 (even with findings), -EINTR, or negative
  * errno. */

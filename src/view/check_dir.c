@@ -29,6 +29,7 @@ struct check_dir *check_dir_new(struct check *c, struct check_dir *parent, const
 	d->parent = parent;
 	d->node = e->node;
 	d->ino = e->st.st_ino;
+	d->age = (struct check_age){ 0 };
 	atomic_init(&d->refs, 1);
 	d->name = strcpy(d->text, name);
 	d->cname = strcpy(d->text + len, cname);
@@ -42,6 +43,7 @@ void check_dir_unref(struct check_dir *d)
 	while (d && atomic_fetch_sub(&d->refs, 1) == 1) {
 		struct check_dir *parent = d->parent;
 
+		check_age_done(d);
 		if (parent)
 			d->c->ops->forget(d->c->v, d->node, 1);
 		free(d);
@@ -154,6 +156,7 @@ static void descend(struct check *c, const struct check_object *o)
 	struct check_dir *d = check_dir_new(c, o->scan->dir, &o->entry, o->name, o->cname);
 
 	if (d) {
+		check_age_name(&d->age, o);
 		check_dir_submit(d);
 		return;
 	}
@@ -173,6 +176,8 @@ static void check_entry(struct check *c, const struct check_scan *s, const char 
 		check_report_errno(c, CHECK_ENTRY, &o, r);
 		return;
 	}
+	if (!S_ISDIR(o.entry.st.st_mode))
+		check_age_data(c, &o);
 	if (!seen_before(c, &o.entry.st)) {
 		switch (o.entry.st.st_mode & S_IFMT) {
 		case S_IFREG:
@@ -316,6 +321,10 @@ static void check_one_dir(struct check *c, struct check_dir *d)
 		return;
 	}
 	atomic_fetch_add(&c->dirs, 1);
+	if (s->fd >= 0 && s->is_root)
+		check_age_meta(&d->age, s->fd, NAME_CONF);
+	if (s->fd >= 0 && !c->vol->opt.plaintextnames && !c->vol->opt.deterministic_names)
+		check_age_meta(&d->age, s->fd, NAME_DIRIV);
 	r = s->fd < 0 ? s->fd : c->ops->opendir(c->v, d->node, &vd);
 	if (r < 0) {
 		report_dir(c, s, r);

@@ -33,10 +33,19 @@ struct check {
 	unsigned int threads;
 	atomic_int error;     /* the first reason to end early, a negative errno */
 	atomic_uint n_queued; /* batches of entries waiting in the pool */
-	atomic_uint_fast64_t files, dirs, symlinks, others, bytes, corrupt, skipped, leftovers;
+	atomic_uint_fast64_t files, dirs, symlinks, others, bytes, corrupt, skipped, leftovers, aged;
+	atomic_int_fast64_t aged_seconds;
+	int_fast64_t now;		   /* when it began, seconds of CLOCK_REALTIME */
 	atomic_int_fast64_t last_progress; /* milliseconds */
 	pthread_mutex_t report;		   /* held while one of the caller's functions runs */
 	struct check_links links;
+};
+
+/* Times of a directory's metadata files and of the data below it, in seconds: check_age.c. */
+struct check_age {
+	unsigned int n;					/* metadata files looked at */
+	int_fast64_t oldest_atime, oldest_mtime;	/* of them; only if n > 0 */
+	atomic_int_fast64_t newest_atime, newest_mtime; /* 0: no data */
 };
 
 /* A directory on the way from the root; each holds a reference on its parent. */
@@ -45,6 +54,7 @@ struct check_dir {
 	struct check_dir *parent; /* NULL: the root */
 	struct view_node *node;	  /* with a lookup reference, but for the root */
 	uint64_t ino;
+	struct check_age age;
 	atomic_uint refs;
 	const char *name; /* in text, both "" for the root */
 	const char *cname;
@@ -83,6 +93,15 @@ struct check_object {
 void check_file(struct check *c, const struct check_object *o);
 void check_symlink(struct check *c, const struct check_object *o);
 void check_xattrs(struct check *c, const struct check_object *o);
+
+/* Take the times of the metadata file `name` in dirfd, before anything reads it. */
+void check_age_meta(struct check_age *age, int dirfd, const char *name);
+/* Likewise of the .name file of o, if it has one. */
+void check_age_name(struct check_age *age, const struct check_object *o);
+/* Take the times of o, which is no directory, and count its .name file if that is too old for it. */
+void check_age_data(struct check *c, const struct check_object *o);
+/* Everything below d has been looked at: count its metadata if that is too old for it. */
+void check_age_done(struct check_dir *d);
 
 /* True: end soon. */
 bool check_stopped(struct check *c);

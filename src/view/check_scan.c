@@ -126,6 +126,9 @@ static void check_ordinary(struct check *c, const struct check_scan *s, const st
 	/* A file still open somewhere, removed; only the NFS client's name of it is left. */
 	if (strncmp(e->d_name, ".nfs", 4) == 0)
 		return;
+	/* The config before -passwd -masterkey: ours, and of the same mode. */
+	if (s->is_root && strcmp(e->d_name, NAME_CONF ".bak") == 0)
+		return;
 	check_report(c, CHECK_ENTRY, s->dir, NULL, e->d_name, e->d_ino, why);
 }
 

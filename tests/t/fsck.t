@@ -119,6 +119,25 @@ if [ "$GCF" != "$GO" ]; then
 	touch "$C/.nfs000000000123" && cp "$C/gocryptfs.diriv" "$C/gocryptfs.diriv.rmdir.1234567890"
 	fsck "$C"
 	is_rc "leftovers of NFS and of rmdir are no damage: 0" 0
+	cp "$C/gocryptfs.conf" "$C/gocryptfs.conf.bak"
+	fsck "$C"
+	is_rc "nor is gocryptfs.conf.bak, which -passwd -masterkey leaves: 0" 0
+	is "nor is it worth a word" "$out$errout" "$(grep -v bak <<<"$out$errout")"
+	# What a purge by age would take first.
+	fresh
+	fsck "$C"
+	unlike "a fresh store: no warning of age" "$out$errout" 'older than the data'
+	find "$C" -name 'gocryptfs.*' ! -name 'gocryptfs.longname.*' -exec touch -d '60 days ago' {} +
+	run "$GCF" -q -wpanic -fsck -passfile "$T/pw" "$C"
+	is_rc "metadata 60 days older than the data is no damage: 0, even with -wpanic" 0
+	like "but worth a warning, with -q too" "$errout" 'fsck: warning: in 2 places .*older than the data, by up to (59|60) days'
+	run "$GCF" -fsck -json -passfile "$T/pw" -q "$C"
+	like "-fsck -json tells it in the summary" "$out" '"corrupt":0,"skipped":0,"aged":2,"aged_seconds":51[0-9]{5}'
+	if [ -x "$BUILDDIR/cryptstore" ]; then
+		ok "cryptstore keep renews the times" "$BUILDDIR/cryptstore" keep "$C"
+		fsck "$C"
+		unlike "and the warning is gone" "$out$errout" 'older than the data'
+	fi
 	# Nothing is mounted and nothing written.
 	fresh
 	before=$(find "$C" -printf '%p %T@ %s\n' | sort | sha256sum)

@@ -119,12 +119,13 @@ static void test_bad_symlink(void **state)
 
 static void test_bad_entries(void **state)
 {
-	char spelling[64], path[PATH_MAX + 8];
+	char spelling[64], path[PATH_MAX + 32];
 	struct fixture fx;
 
 	(void)state;
 	open_default(&fx);
 	put(raw(&fx, "gocryptfs.conf"), "{}", 2);
+	put(raw(&fx, "gocryptfs.conf.bak"), "{}", 2); /* -passwd -masterkey keeps it */
 	put(raw(&fx, "gocryptfs.diriv.rmdir.123"), "0123456789abcdef", 16);
 	put(raw(&fx, ".nfs00000000000000010000"), "", 0);
 	expect_clean(&fx);
@@ -137,6 +138,10 @@ static void test_bad_entries(void **state)
 	expect(&fx, CHECK_ENTRY, "", spelling, "");
 	assert_int_equal(unlink(raw(&fx, spelling)), 0);
 	make_dir(&fx, "dir");
+	(void)snprintf(path, sizeof(path), "%s/gocryptfs.conf.bak", fx_stored(&fx, "dir"));
+	put(path, "{}", 2);
+	expect(&fx, CHECK_ENTRY, "dir", "/gocryptfs.conf.bak", "");
+	assert_int_equal(unlink(path), 0);
 	(void)snprintf(path, sizeof(path), "%s/!", fx_stored(&fx, "dir"));
 	put(path, "", 0);
 	expect(&fx, CHECK_ENTRY, "dir", "/!", "");
