@@ -31,7 +31,8 @@ int cmd_passwd(struct cli *c);
 int cmd_info(struct cli *c);
 int cmd_fsck(struct cli *c);
 int cmd_speed(void);
-void cmd_version(void); /* the first line of -version, -h and -speed */
+void cmd_version_line(void); /* the first line of -version, -h and -speed */
+void cmd_version(void);	     /* that, and the code of each cipher on this machine */
 
 void help_short(void);
 void help_long(void);

@@ -69,29 +69,38 @@ static double speed_of(enum aead_alg alg, const struct aead_backend *be)
 	return speed;
 }
 
+/* The Go program's columns; behind them the code that the back end's library has chosen for this processor.
+ */
+static void line(const struct aead_backend *be, double speed, bool chosen)
+{
+	const char *code = aead_backend_code(be);
+
+	if (speed < 0)
+		printf("%-26s\t    N/A", aead_backend_name(be));
+	else
+		printf("%-26s\t%7.2f MB/s%s", aead_backend_name(be), speed,
+		       chosen ? "\t(selected in auto mode)" : "");
+	if (*code)
+		printf("\t[%s]", code);
+	(void)putchar('\n');
+	(void)fflush(stdout);
+}
+
 static void show(enum aead_alg alg)
 {
 	const struct aead_backend *const *list = aead_backends(alg);
 	const struct aead_backend *chosen = aead_backend_select(alg);
 	bool choice = list[0] && list[1];
 
-	for (; *list; list++) {
-		double speed = speed_of(alg, *list);
-
-		if (speed < 0)
-			printf("%-26s\t    N/A\n", aead_backend_name(*list));
-		else
-			printf("%-26s\t%7.2f MB/s%s\n", aead_backend_name(*list), speed,
-			       choice && *list == chosen ? "\t(selected in auto mode)" : "");
-		(void)fflush(stdout);
-	}
+	for (; *list; list++)
+		line(*list, speed_of(alg, *list), choice && *list == chosen);
 }
 
 int cmd_speed(void)
 {
 	auto_free char *model = cpu_model();
 
-	cmd_version();
+	cmd_version_line();
 	printf("cpu: %s; %s AES-GCM acceleration\n", model ? model : "unknown",
 	       cpu_has_aes_gcm() ? "with" : "no");
 	show(AEAD_AES256_GCM);

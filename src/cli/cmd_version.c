@@ -1,4 +1,5 @@
-/* cmd_version.c - gocryptfs -version: three fields as in the Go program's line; with -d the details. */
+/* cmd_version.c - gocryptfs -version: three fields as in the Go program's line, then the ciphers' code on
+ * this machine; with -d the details. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,21 +40,29 @@
 static void backend_line(const char *what, enum aead_alg alg)
 {
 	const struct aead_backend *be = aead_backend_select(alg);
+	const char *code = be ? aead_backend_code(be) : "";
 
-	log_debug("%s: %s", what, be ? aead_backend_name(be) : "none");
+	printf("%s: %s%s%s%s\n", what, be ? aead_backend_name(be) : "none", *code ? " [" : "", code,
+	       *code ? "]" : "");
 }
 
-void cmd_version(void)
+void cmd_version_line(void)
 {
 	/* the first word of the compiler's version, which may be a sentence */
 	printf("gocryptfs %s; libfuse %s; %s %.*s linux/%s\n", PACKAGE_VERSION, session_library_version(),
 	       BUILD_DATE, (int)strcspn(COMPILER, " "), COMPILER, ARCHITECTURE);
 	(void)fflush(stdout);
-	if (!log_debug_on())
-		return;
-	log_debug("on-disk format 2");
+}
+
+void cmd_version(void)
+{
+	cmd_version_line();
 	backend_line("AES-GCM-256", AEAD_AES256_GCM);
 	backend_line("AES-SIV-512", AEAD_AES_SIV_512);
 	backend_line("XChaCha20-Poly1305", AEAD_XCHACHA20_POLY1305);
+	(void)fflush(stdout);
+	if (!log_debug_on())
+		return;
+	log_debug("on-disk format 2");
 	log_debug("not available: reverse mode, FIDO2");
 }

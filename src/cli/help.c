@@ -39,14 +39,14 @@ static const char common[] = "Common Options (use -hh to show all):\n"
 
 void help_short(void)
 {
-	cmd_version();
+	cmd_version_line();
 	(void)fputs(usage, stdout);
 	(void)fputs(common, stdout);
 }
 
 void help_long(void)
 {
-	cmd_version();
+	cmd_version_line();
 	(void)fputs(usage, stdout);
 	(void)fputs("Notes: All options can equivalently use \"-\" (single dash) or \"--\" (double dash).\n"
 		    "       A standalone \"--\" stops option parsing.\n"

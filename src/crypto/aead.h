@@ -38,6 +38,9 @@ struct aead_backend;
 const struct aead_backend *const *aead_backends(enum aead_alg alg);
 const char *aead_backend_name(const struct aead_backend *be);
 bool aead_backend_usable(const struct aead_backend *be); /* this CPU can run it */
+/* Which of its library's implementations runs on this CPU, as the library itself tells: "VAES-AVX512",
+ * "AVX2", "AES-NI-AVX", "portable" ...; a static string, "" if unknown or not usable. */
+const char *aead_backend_code(const struct aead_backend *be);
 /* The back end to use on this machine: usable, output equal to OpenSSL's in a self-test, fastest in a short
  * (< 2 ms) trial; decided once per process and algorithm, thread-safe. GOCRYPTFS has no environment knob for
  * it. */

@@ -30,6 +30,7 @@ struct aead_backend {
 	const char *name;
 	enum aead_alg alg;
 	bool (*usable)(void);
+	const char *(*code)(void); /* aead_backend_code() of a usable one */
 	/* From the cipher's key to what contexts are made of; one per aead, read-only afterwards. NULL: the
 	 * key itself. */
 	struct secret *(*expand)(const struct secret *key);

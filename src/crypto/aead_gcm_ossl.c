@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "crypto/ossl_code.h"
 #include "util/secret.h"
 
 enum { NONCE_MAX = 64 };
@@ -117,6 +118,7 @@ const struct aead_backend aead_gcm_ossl = {
 	.name = "AES-GCM-256-OpenSSL",
 	.alg = AEAD_AES256_GCM,
 	.usable = always,
+	.code = ossl_code_gcm,
 	.ctx_make = gcm_make,
 	.ctx_free = gcm_free,
 	.seal = gcm_seal,

@@ -51,6 +51,11 @@ bool aead_backend_usable(const struct aead_backend *be)
 	return be->usable();
 }
 
+const char *aead_backend_code(const struct aead_backend *be)
+{
+	return be->usable() ? be->code() : "";
+}
+
 /* --- self-test and trial ---------------------------------------------------- */
 
 /* Known answers: key 00 01 02 .., nonce 40 41 .., file id c0 c1 .., block 7, plaintext of 33 bytes 80 81 ..;

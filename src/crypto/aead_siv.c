@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crypto/ossl_code.h"
 #include "crypto/s2v.h"
 #include "util/secret.h"
 
@@ -142,6 +143,7 @@ const struct aead_backend aead_siv_batched = {
 	.name = "AES-SIV-512-batched",
 	.alg = AEAD_AES_SIV_512,
 	.usable = always,
+	.code = ossl_code_aes,
 	.ctx_make = siv_make,
 	.ctx_free = siv_free,
 	.seal = siv_seal,

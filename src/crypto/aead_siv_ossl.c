@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "crypto/ossl_code.h"
 #include "util/secret.h"
 
 struct siv_ctx {
@@ -114,6 +115,7 @@ const struct aead_backend aead_siv_ossl = {
 	.name = "AES-SIV-512-OpenSSL",
 	.alg = AEAD_AES_SIV_512,
 	.usable = always,
+	.code = ossl_code_aes,
 	.ctx_make = siv_make,
 	.ctx_free = siv_free,
 	.seal = siv_seal,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "crypto/aead_xchacha.h"
+#include "crypto/ossl_code.h"
 #include "util/secret.h"
 
 enum { NONCE_LEN = 24 };
@@ -103,6 +104,7 @@ const struct aead_backend aead_xchacha_ossl = {
 	.name = "XChaCha20-Poly1305-OpenSSL",
 	.alg = AEAD_XCHACHA20_POLY1305,
 	.usable = always,
+	.code = ossl_code_chacha,
 	.ctx_make = xchacha_make,
 	.ctx_free = xchacha_free,
 	.seal = xchacha_seal,

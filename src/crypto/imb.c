@@ -2,8 +2,10 @@
 #ifdef HAVE_IPSEC_MB
 #include "crypto/imb.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <string.h>
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const IMB_MGR *table;
@@ -34,6 +36,50 @@ const IMB_MGR *imb_get(void)
 {
 	(void)pthread_once(&once, set_up);
 	return table;
+}
+
+/* The library's functions are exported under names such as aes_gcm_enc_256_update_vaes_avx512. */
+static const char *symbol_ending(const void *function)
+{
+	static const char verb[] = "update_", cipher[] = "_poly1305_";
+	Dl_info info;
+	const char *at;
+
+	if (dladdr(function, &info) == 0 || !info.dli_sname || info.dli_saddr != function)
+		return NULL;
+	at = strstr(info.dli_sname, cipher);
+	if (at)
+		return at + strlen(cipher);
+	at = strstr(info.dli_sname, verb);
+	return at ? at + strlen(verb) : NULL;
+}
+
+const char *imb_code(const void *function)
+{
+	static const char *const words[][2] = { { "sse", "SSE" },
+						{ "avx", "AVX" },
+						{ "avx_gen2", "AVX" },
+						{ "avx2", "AVX2" },
+						{ "avx_gen4", "AVX2" },
+						{ "avx512", "AVX512" },
+						{ "fma_avx512", "AVX512-IFMA" },
+						{ "vaes_avx512", "VAES-AVX512" } };
+	static const char *const by_arch[] = { [IMB_ARCH_SSE] = "SSE",
+					       [IMB_ARCH_AVX] = "AVX",
+					       [IMB_ARCH_AVX2] = "AVX2",
+					       [IMB_ARCH_AVX512] = "AVX512" };
+	const char *ending = symbol_ending(function);
+	const IMB_MGR *m = imb_get();
+
+	for (size_t i = 0; ending && i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(ending, words[i][0]) == 0)
+			return words[i][1];
+	}
+	if (ending)
+		return ending;
+	/* linked without symbols: what it says of itself is less exact */
+	return m && m->used_arch >= IMB_ARCH_SSE && m->used_arch <= IMB_ARCH_AVX512 ? by_arch[m->used_arch]
+										    : "";
 }
 
 #endif

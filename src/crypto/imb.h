@@ -9,4 +9,8 @@
  * the manager, so threads share it); the job queue may not. */
 const IMB_MGR *imb_get(void);
 
+/* What kind of code `function`, a member of that table, is: "SSE", "AVX", "AVX2", "AVX512", "AVX512-IFMA",
+ * "VAES-AVX512", or the library's own word for a newer one. Static. function: a function pointer's bytes. */
+const char *imb_code(const void *function);
+
 #endif

@@ -21,7 +21,9 @@ is_rc "-hh: 0" 0
 like "-hh lists every option" "$out$errout" '-?-sharedstorage'
 run "$GCF" -version
 is_rc "-version: 0" 0
-like "-version: three fields" "$out" '^gocryptfs [^;]+; [^;]+; [^;]+$'
+like "-version: three fields" "$(head -n 1 <<<"$out")" '^gocryptfs [^;]+; [^;]+; [^;]+$'
+[ "$GCF" = "$GO" ] || is "-version: then the implementation of each cipher" \
+	"$(sed -nE 's/^([A-Za-z0-9-]+): \1-[A-Za-z-]+( \[[A-Z0-9a-z_-]+\])?$/\1/p' <<<"$out" | tr '\n' ' ')" "AES-GCM-256 AES-SIV-512 XChaCha20-Poly1305 "
 run "$GCF" -q
 is_rc "options only: 1" 1
 like "with the reason on standard error" "$errout" 'CIPHERDIR argument is missing'
