@@ -24,22 +24,25 @@ skip() # DESCRIPTION REASON
 	printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"
 }
 skip_all() { printf '1..0 # SKIP %s\n' "$1"; exit 0; }
-# The description, then a command: it must succeed / fail. Its output is shown only if it does not.
+bail() { printf 'Bail out! %s\n' "$1"; diag "${2:-}"; exit 1; }
+# The description, then a command: it must succeed / fail. Its output, in $ok_out, is shown only if it does not.
 ok()
 {
 	local what=$1 rc=0
 	shift
 	"$@" >"$T/.ok" 2>&1 || rc=$?
+	ok_out=$(tr -d '\0' <"$T/.ok")
 	[ $rc = 0 ] && pass "$what" || fail "$what" "exit $rc of: $*
-$(tr -d '\0' <"$T/.ok")"
+$ok_out"
 }
 not_ok()
 {
 	local what=$1 rc=0
 	shift
 	"$@" >"$T/.ok" 2>&1 || rc=$?
+	ok_out=$(tr -d '\0' <"$T/.ok")
 	[ $rc != 0 ] && pass "$what" || fail "$what" "succeeded: $*
-$(tr -d '\0' <"$T/.ok")"
+$ok_out"
 }
 is() # DESCRIPTION GOT WANTED
 {

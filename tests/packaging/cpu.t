@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # cpu.t - one binary for every node: no illegal instruction on older processors, and each gets the fastest code it can run.
 . "$(dirname "$0")/lib.sh"
-out= # of the last ok or not_ok
 [ "$(uname -m)" = x86_64 ] || skip_all "processor generations are told apart on x86-64 only"
 need qemu-user binutils gcc libcmocka-dev openssl
 

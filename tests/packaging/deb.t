@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # deb.t - the packages: built from the release tarball, checked by lintian, installed and removed; the RPM spec file parsed.
 . "$(dirname "$0")/lib.sh"
-out= # of the last ok or not_ok
-need dpkg-dev debhelper lintian fakeroot rpm pkg-config libfuse3-dev libssl-dev libjansson-dev libyaml-dev libipsec-mb-dev libslurm-dev \
+need dpkg-dev debhelper lintian fakeroot rpm rpmlint pkg-config libfuse3-dev libssl-dev libjansson-dev libyaml-dev libipsec-mb-dev libslurm-dev \
 	libcmocka-dev binutils
 need_dist
 
@@ -22,6 +21,11 @@ rpms=$(find "$T/rpm/RPMS" -name '*.rpm' ! -name '*debug*' -exec rpm -qlp {} + 2>
 like "the RPMs have the program" "$rpms" '^/usr/bin/gocryptfs$'
 like "the plugin" "$rpms" '^/usr/lib.*/slurm/spank_cryptstore\.so$'
 like "and its helper" "$rpms" '^/usr/libexec/cryptstore/cryptstore-node$'
+
+find "$T/rpm/RPMS" -name '*.rpm' ! -name '*debug*' -exec rpmlint "$SPEC" {} + >"$T/rpmlint.log" 2>&1
+like "rpmlint has looked at both and the spec file" "$(tail -n 3 "$T/rpmlint.log")" '2 packages and 1 specfiles checked'
+# Who signs and packs is the builder's to say, and groups are a thing of the past.
+is "and finds no error" "$(grep ': E: ' "$T/rpmlint.log" | grep -vE ': no-(signature|packager-tag|group-tag)')" ""
 
 # --- build ----------------------------------------------------------------------------------------------------------
 mkdir "$T/deb"
@@ -98,8 +102,8 @@ else
 	export -f trial
 	export T TOOL SLURM
 	ok "both packages install, work and go away" unshare -m --propagation private bash -c trial
-	like "gocryptfs in PATH is then ours" "$out" "^== /usr/bin/gocryptfs: gocryptfs $VERSION; libfuse "
-	like "it checks a store it has made" "$out" 'fsck summary: no problems found'
-	unlike "nothing is left after the removal" "$out" 'left behind'
+	like "gocryptfs in PATH is then ours" "$ok_out" "^== /usr/bin/gocryptfs: gocryptfs $VERSION; libfuse "
+	like "it checks a store it has made" "$ok_out" 'fsck summary: no problems found'
+	unlike "nothing is left after the removal" "$ok_out" 'left behind'
 fi
 done_testing

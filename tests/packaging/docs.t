@@ -2,8 +2,8 @@
 # docs.t - the documentation is true: it builds, its links lead somewhere, its commands run, its messages are the program's.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
-out= # of the last ok or not_ok
-need lmod mandoc fuse3 python3-venv zsh
+need lmod mandoc fuse3 python3-venv zsh chromium
+need_pip "$T/venv" mkdocs==1.6.1 mkdocs-material==9.8.1
 
 made=$(make -s -C "$BUILDDIR" all 2>&1 </dev/null && make -s -C "$BUILDDIR" install install-modulefile prefix="$T/inst" 2>&1 </dev/null) ||
 	bail "make install install-modulefile failed" "$(tail -n 20 <<<"$made")"
@@ -34,15 +34,26 @@ if ! (exec 3<>/dev/fuse) 2>/dev/null; then
 	skip "every command of the user guide runs" "/dev/fuse cannot be opened"
 else
 	ok "every command of the user guide runs" guide ". $T/env.sh; set -exo pipefail; . $T/guide.sh"
-	log=$out
+	log=$ok_out
 	like "among them the module" "$log" '\+.*module load tools/gocryptfs'
 	like "what was written is read again" "$log" '^Happy secure computing'
 	like "fsck is content" "$log" 'fsck summary: no problems found'
 	like "the password is changed" "$log" 'Password changed\.'
 	ok "nothing is left mounted" bash -c "! grep -q ' $T/home/' /proc/mounts"
 	ok "the job script of the guide runs" guide "export BASH_ENV=; . $T/env.sh; bash ./job.sh"
-	is "and finds the file" "$(tail -n 1 <<<"$out")" 1
+	is "and finds the file" "$(tail -n 1 <<<"$ok_out")" 1
 	ok "and leaves nothing mounted" bash -c "! grep -q ' $T/home/' /proc/mounts"
+fi
+# cryptstore asks for a password on a terminal only.
+python3 "$HERE/guide.py" "$SRCDIR/README.md" sh tour | sed 's|^cryptstore [ei][a-z]*port |&--key passfile:$HOME/.store-password |' >"$T/tour.sh"
+is "the tour of the README has twenty lines" "$(grep -c . "$T/tour.sh")" 20
+if [ -z "${log:-}" ]; then
+	skip "they all run" "/dev/fuse cannot be opened"
+else
+	mkdir "$T/home/tour"
+	ok "they all run" guide ". $T/env.sh; cd tour; set -exo pipefail; . $T/tour.sh"
+	like "to the last" "$ok_out" '^XChaCha20-Poly1305: '
+	ok "and leave nothing mounted" bash -c "! grep -q ' $T/home/' /proc/mounts"
 fi
 unlike "no password of the guide is on a command line" "$(cat "$T/guide.sh")" 'correct horse'
 
@@ -143,38 +154,25 @@ for page in "$SRCDIR"/*.md "$DOCS"/*.md "$DOCS"/adr/*.md; do
 "
 done
 is "no link in any Markdown file leads nowhere" "$dead" ""
-[ "${GCF_INSTALL:-yes}" = yes ] && /usr/bin/python3 -m venv "$T/venv" >"$T/pip.log" 2>&1 &&
-	"$T/venv/bin/pip" -q --disable-pip-version-check install mkdocs==1.6.1 mkdocs-material==9.8.1 >>"$T/pip.log" 2>&1 </dev/null
-if [ ! -x "$T/venv/bin/mkdocs" ]; then
-	skip "mkdocs build --strict" "mkdocs cannot be installed: $(tail -n 1 "$T/pip.log")"
-else
-	export NO_MKDOCS_2_WARNING=1
-	ok "mkdocs build --strict is content" "$T/venv/bin/mkdocs" build --strict -f "$SRCDIR/mkdocs.yml" -d "$T/site"
-	mkdir "$T/broken"
-	cp -r "$DOCS" "$SRCDIR/mkdocs.yml" "$SRCDIR/packaging" "$T/broken/"
-	echo '[x](user.md#no-such-anchor)' >>"$T/broken/site-docs/index.md"
-	not_ok "(and would not be with a broken anchor)" "$T/venv/bin/mkdocs" build --strict -f "$T/broken/mkdocs.yml" -d "$T/site2"
-	like "(for that reason)" "$out" 'no-such-anchor'
-	ok "the manual pages are pages of it" grep -q 'scryptn' "$T/site/man/gocryptfs.1.html"
-	if ! command -v chromium >/dev/null && [ "${GCF_INSTALL:-yes}" = yes ] && [ "$(id -u)" = 0 ]; then
-		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends chromium >"$T/apt.log" 2>&1 </dev/null
-	fi
-	if command -v chromium >/dev/null; then
-		ok "the user guide renders in a browser" chromium --headless --no-sandbox --disable-gpu --window-size=1280,1600 \
-			--screenshot="$T/page.png" "file://$T/site/user.html"
-		ok "as a picture that is not blank" python3 - "$T/page.png" <<'END'
-import sys, zlib, struct
-d = open(sys.argv[1], "rb").read()
-w, h = struct.unpack(">II", d[16:24])
-i, raw = 8, b""
-while i < len(d):
-    n, kind = struct.unpack(">I4s", d[i:i + 8])
-    raw += d[i + 8:i + 8 + n] if kind == b"IDAT" else b""
-    i += 12 + n
-assert w == 1280 and len(set(zlib.decompress(raw))) > 50, "blank"
-END
-	else
-		skip "the user guide renders in a browser" "chromium is not installed and cannot be"
-	fi
-fi
+export NO_MKDOCS_2_WARNING=1
+ok "mkdocs build --strict is content" "$T/venv/bin/mkdocs" build --strict -f "$SRCDIR/mkdocs.yml" -d "$T/site"
+mkdir "$T/broken"
+cp -r "$DOCS" "$SRCDIR/mkdocs.yml" "$SRCDIR/packaging" "$SRCDIR/tests" "$T/broken/"
+echo '[x](user.md#no-such-anchor)' >>"$T/broken/site-docs/index.md"
+not_ok "(and would not be with a broken anchor)" "$T/venv/bin/mkdocs" build --strict -f "$T/broken/mkdocs.yml" -d "$T/site2"
+like "(for that reason)" "$ok_out" 'no-such-anchor'
+ok "the manual pages are pages of it" grep -q 'scryptn' "$T/site/man/gocryptfs.1.html"
+chart=$(sed -n 's/.*<img [^>]*src="\(charts\/[^"]*\.svg\)".*/\1/p' "$T/site/performance.html" | head -n 1)
+ok "the performance page shows a chart of the benchmark" test -s "$T/site/${chart:-none}"
+run=$(basename "${chart:-none}" .svg)
+"$T/broken/tests/bench/publish" "$T/broken/tests/bench/results/$run.json" >"$T/publish.log" 2>&1 || diag "$(cat "$T/publish.log")"
+ok "its table is what that run measured" cmp "$T/broken/site-docs/performance.md" "$DOCS/performance.md"
+ok "and its chart as well" cmp "$T/broken/site-docs/charts/$run.svg" "$DOCS/charts/$run.svg"
+shot() { chromium --headless --no-sandbox --disable-gpu --force-device-scale-factor=1 --window-size=1280,"$3" --screenshot="$T/$2.png" "file://$T/site/$1"; }
+ok "the user guide renders in a browser" shot user.html page 1600
+ok "as a picture that is not blank" python3 "$HERE/colours.py" "$T/page.png" 1280 50
+ok "the performance page renders in a browser" shot performance.html charts 2000
+# The colours of the chart's bars: of the passthrough, of the Go program and of this one.
+ok "with the chart's bars in it" python3 "$HERE/colours.py" "$T/charts.png" 1280 50 5b8def e0a030 2e9e5b
+[ -z "${GCF_KEEP_SCREENSHOTS:-}" ] || cp "$T/page.png" "$T/charts.png" "$GCF_KEEP_SCREENSHOTS/"
 done_testing

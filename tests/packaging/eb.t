@@ -2,7 +2,6 @@
 # eb.t - a real EasyBuild, run by an ordinary user, builds both easyconfigs from the release tarball; Lmod loads the result.
 # shellcheck disable=SC2016
 . "$(dirname "$0")/lib.sh"
-out= # of the last ok or not_ok
 EB_VERSION=${EB_VERSION:-5.4.1}
 
 need lmod python3-venv patch file gcc make pkg-config libfuse3-dev fuse3 libssl-dev libjansson-dev libyaml-dev libipsec-mb-dev \
@@ -39,7 +38,7 @@ is "inject-checksum writes the tarball's SHA-256" "$(sed -n "s/^checksums = \['\
 mkdir "$T/plain"
 cp "$SRCDIR/easyconfigs/g/gocryptfs/gocryptfs-$VERSION.eb" "$T/plain/"
 not_ok "the easyconfig in the source tree, without checksum, builds nothing" user "eb --fetch $T/plain/gocryptfs-$VERSION.eb"
-like "and it says that the checksum is wrong" "$out" "[Cc]hecksum"
+like "and it says that the checksum is wrong" "$ok_out" "[Cc]hecksum"
 
 # --- SYSTEM toolchain -----------------------------------------------------------------------------------------------
 ok "eb builds, checks and installs the SYSTEM easyconfig" user "eb $EB"
@@ -63,6 +62,22 @@ unset"
 BIN=$T/prefix/software/gocryptfs/$VERSION/bin/gocryptfs
 unlike "libfuse3 is the operating system's" "$(ldd "$BIN" | grep libfuse3)" "$T"
 like "bash completion is found through XDG_DATA_DIRS" "$(loaded tools/gocryptfs 'ls "${XDG_DATA_DIRS%%:*}/bash-completion/completions"')" '^gocryptfs$'
+
+# --- the sanity checks see through another gocryptfs ----------------------------------------------------------------------
+# One in PATH that says all that ours says, and the Go program's words in our place.
+check_only() { user "export PATH=$T/fake:\$PATH; eb --sanity-check-only $EB"; }
+mkdir "$T/fake"
+printf '#!/bin/sh\necho "gocryptfs %s; libfuse 3.14.0; x"\n' "$VERSION" >"$T/fake/gocryptfs"
+chmod 755 "$T/fake/gocryptfs"
+ok "eb's sanity checks accept what was installed" check_only
+mv "$BIN" "$T/gocryptfs.kept"
+not_ok "not if the program is missing, though another one is in PATH" check_only
+like "for that reason" "$ok_out" '[Ss]anity check failed'
+printf '#!/bin/sh\necho "gocryptfs %s; go-fuse 2.7.2; 2026-01-01 go1.25 linux/amd64"\n' "$VERSION" >"$BIN"
+chmod 755 "$BIN"
+not_ok "nor if it is another program" check_only
+like "(for that reason)" "$ok_out" '[Ss]anity check failed'
+cp -p "$T/gocryptfs.kept" "$BIN"
 
 # A tarball that was changed after its checksum was taken.
 cp "$T/src/"*.tar.xz "$T/evil/"

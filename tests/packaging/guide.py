@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Takes the commands out of a guide.
 
-    guide.py FILE LANGUAGE [slurm]     the fenced blocks of LANGUAGE, one after the other, on standard output
+    guide.py FILE LANGUAGE [KIND]      the fenced blocks of LANGUAGE, one after the other, on standard output
     guide.py FILE --links              the relative links that lead nowhere, one per line
 
-A block behind the comment <!-- slurm --> needs a cluster: it is given only with the word slurm.
+A block behind a comment such as <!-- slurm --> (it needs a cluster) is given only with that word as KIND.
 """
 import os
 import re
@@ -12,10 +12,10 @@ import sys
 
 
 def blocks(text, language):
-    """Yields (needs slurm, content) of each fenced block."""
-    for m in re.finditer(r"(<!-- slurm -->\n)?^```(\S*)[^\n]*\n(.*?)^```$", text, re.M | re.S):
+    """Yields (kind or "", content) of each fenced block."""
+    for m in re.finditer(r"(?:<!-- (\w+) -->\n)?^```(\S*)[^\n]*\n(.*?)^```$", text, re.M | re.S):
         if m.group(2) == language:
-            yield bool(m.group(1)), m.group(3)
+            yield m.group(1) or "", m.group(3)
 
 
 def dead_links(path, text):
@@ -33,9 +33,9 @@ def main():
     if sys.argv[2] == "--links":
         print("\n".join(dead_links(path, text)))
         return
-    want = sys.argv[3:] == ["slurm"]
-    for slurm, content in blocks(text, sys.argv[2]):
-        if slurm == want:
+    want = sys.argv[3] if len(sys.argv) > 3 else ""
+    for kind, content in blocks(text, sys.argv[2]):
+        if kind == want:
             print(content)
 
 

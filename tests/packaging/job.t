@@ -5,8 +5,9 @@
 export CL_BASE=${CL_BASE:-/opt/gcf-packaging-cluster}
 . "$(dirname "$0")/../slurm/lib.sh"
 state='' rc='' out='' # of the last batch
+. "$SRCDIR/tests/packaging/need.sh"
+need slurmctld slurmd slurm-client munge iproute2 lmod fuse3
 need_cluster
-[ -r /etc/profile.d/lmod.sh ] || skip_all "Lmod is not installed"
 stage
 start_cluster 2
 

@@ -12,8 +12,6 @@ export LC_ALL=C.UTF-8
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/gcf-packaging.XXXXXX")
 chmod 755 "$T"
-tap_n=0
-tap_failed=0
 cleanup_more() { :; }
 cleanup()
 {
@@ -25,93 +23,10 @@ cleanup()
 trap cleanup EXIT
 trap 'exit 143' TERM INT HUP
 
-# --- TAP ----------------------------------------------------------------------------------------------------------
-diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
-result() # 0|1 DESCRIPTION [DIAGNOSTICS]
-{
-	tap_n=$((tap_n + 1))
-	if [ "$1" = 0 ]; then
-		printf 'ok %d - %s\n' "$tap_n" "$2"
-	else
-		tap_failed=$((tap_failed + 1))
-		printf 'not ok %d - %s\n' "$tap_n" "$2"
-		[ -z "${3:-}" ] || diag "$3"
-	fi
-}
-skip()
-{
-	tap_n=$((tap_n + 1))
-	printf 'ok %d - %s # SKIP %s\n' "$tap_n" "$1" "$2"
-}
-skip_all() { printf '1..0 # SKIP %s\n' "$1"; exit 0; }
-bail() { printf 'Bail out! %s\n' "$1"; diag "${2:-}"; exit 1; }
-# ok DESCRIPTION COMMAND...: it ends with 0. Its output is in $out.
-ok()
-{
-	local what=$1 rc=0
-	shift
-	out=$("$@" 2>&1 </dev/null) || rc=$?
-	result $((rc != 0)) "$what" "exit $rc of: $*
-$(tail -n 40 <<<"$out")"
-}
-not_ok()
-{
-	local what=$1 rc=0
-	shift
-	out=$("$@" 2>&1 </dev/null) || rc=$?
-	result $((rc == 0)) "$what" "succeeded: $*
-$(tail -n 40 <<<"$out")"
-}
-is() # DESCRIPTION GOT WANTED
-{
-	[ "$2" = "$3" ] && result 0 "$1" || result 1 "$1" "got:    $2
-wanted: $3"
-}
-like() # DESCRIPTION TEXT EXTENDED-REGEX
-{
-	grep -qE -e "$3" <<<"$2" && result 0 "$1" || result 1 "$1" "no match for: $3
-in: $(tail -n 40 <<<"$2")"
-}
-unlike()
-{
-	grep -qE -e "$3" <<<"$2" && result 1 "$1" "must not match: $3
-in: $(grep -E -m 5 -e "$3" <<<"$2")" || result 0 "$1"
-}
-done_testing()
-{
-	printf '1..%d\n' "$tap_n"
-	[ "$tap_failed" = 0 ]
-	exit
-}
+. "$SRCDIR/tests/tap.sh"
 
-# --- tools ----------------------------------------------------------------------------------------------------------
-installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
-# need PACKAGE...: Debian packages, installed if they are missing and we may; else the whole suite is skipped.
-need()
-{
-	local p missing=()
-	command -v dpkg-query >/dev/null || skip_all "this suite is written for Debian"
-	for p; do installed "$p" || missing+=("$p"); done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "${GCF_INSTALL:-yes}" = yes ] || skip_all "not installed: ${missing[*]}"
-	[ "$(id -u)" = 0 ] || skip_all "not installed, and only root can: ${missing[*]}"
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" \
-		>"$T/apt.log" 2>&1 </dev/null || {
-		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 update -qq >>"$T/apt.log" 2>&1
-		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" \
-			>>"$T/apt.log" 2>&1 </dev/null
-	} || { diag "$(tail -n 5 "$T/apt.log")"; skip_all "apt cannot install: ${missing[*]}"; }
-}
-# need_pip DIRECTORY PACKAGE...: a venv of the system's Python (others may lie where an ordinary user cannot read).
-need_pip()
-{
-	local venv=$1
-	shift
-	[ "${GCF_INSTALL:-yes}" = yes ] || skip_all "Python packages may not be installed: $*"
-	/usr/bin/python3 -m venv "$venv" >"$T/pip.log" 2>&1 &&
-		"$venv/bin/pip" -q --disable-pip-version-check install "$@" >>"$T/pip.log" 2>&1 </dev/null ||
-		{ diag "$(tail -n 5 "$T/pip.log")"; skip_all "pip cannot install: $*"; }
-}
+. "$HERE/need.sh"
+
 # Sets DIST: the release tarball. Made once for all suites of a run if the caller exports GCF_DIST.
 need_dist()
 {
