@@ -139,6 +139,11 @@ is "both completions know every option of its commands" \
 ok "zsh accepts the syntax" zsh -n "$ZSH/_gocryptfs" "$ZSH/_cryptstore"
 ok "zsh's completion system loads them" zsh -f -c "fpath=($ZSH \$fpath); autoload -Uz compinit; compinit -D -d $T/zcompdump; [[ \$_comps[gocryptfs] = _gocryptfs && \$_comps[cryptstore] = _cryptstore ]]"
 
+tab() { timeout 120 zsh -f "$HERE/complete.zsh" "$ZSH" "$T" "$1"; }
+is "zsh completes an option of gocryptfs" "$(tab 'gocryptfs -plaint')" "gocryptfs -plaintextnames"
+is "zsh completes a command of cryptstore" "$(tab 'cryptstore ke')" "cryptstore keep"
+is "and an option of that command" "$(tab 'cryptstore keep --old')" "cryptstore keep --older-than"
+
 # --- manual pages ----------------------------------------------------------------------------------------------------------
 for page in "$DOCS"/man/*.[1-8]; do
 	ok "mandoc finds no fault in $(basename "$page")" mandoc -T lint -W warning "$page"
