@@ -137,7 +137,9 @@ like "cryptstore has its options" "$(wc -l <<<"$long")" '^1[0-9]$|^2[0-9]$'
 is "both completions know every option of its commands" \
 	"$(for o in $long; do grep -qF -e "$o" "$COMP/cryptstore" && grep -qF -e "$o" "$ZSH/_cryptstore" || echo "$o"; done)" ""
 ok "zsh accepts the syntax" zsh -n "$ZSH/_gocryptfs" "$ZSH/_cryptstore"
-ok "zsh's completion system loads them" zsh -f -c "fpath=($ZSH \$fpath); autoload -Uz compinit; compinit -D -d $T/zcompdump; [[ \$_comps[gocryptfs] = _gocryptfs && \$_comps[cryptstore] = _cryptstore ]]"
+ok "zsh's completion system loads them after the guide's line" zsh -f -c "EBROOTGOCRYPTFS=$T/inst
+	$(python3 "$HERE/guide.py" "$DOCS/user.md" zsh)
+	autoload -Uz compinit; compinit -D -d $T/zcompdump; [[ \$_comps[gocryptfs] = _gocryptfs && \$_comps[cryptstore] = _cryptstore ]]"
 
 tab() { timeout 120 zsh -f "$HERE/complete.zsh" "$ZSH" "$T" "$1"; }
 is "zsh completes an option of gocryptfs" "$(tab 'gocryptfs -plaint')" "gocryptfs -plaintextnames"
