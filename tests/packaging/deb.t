@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # deb.t - the packages: built from the release tarball, checked by lintian, installed and removed; the RPM spec file parsed.
 . "$(dirname "$0")/lib.sh"
-need dpkg-dev debhelper lintian fakeroot rpm rpmlint pkg-config libfuse3-dev libssl-dev libjansson-dev libyaml-dev libipsec-mb-dev libslurm-dev \
+need build-essential dpkg-dev debhelper lintian fakeroot rpm rpmlint pkg-config libfuse3-dev libssl-dev libjansson-dev libyaml-dev libipsec-mb-dev libslurm-dev \
 	libcmocka-dev binutils
 need_dist
 
