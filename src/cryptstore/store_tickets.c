@@ -159,7 +159,7 @@ int stores_from_tickets(char **ret, const struct stores *s, const char *file,
 	r = load(p, err);
 	for (i = 0; r == 0 && i < s->n; i++) {
 		r = choose(p, s, &s->stores[i], site_pub, &ref, &narrow, err);
-		if (r < 0)
+		if (r < 0 || !ref)
 			return ticket_failed(err, r);
 		if (append_ref(&all, ref, narrow) < 0)
 			return err_set(err, -ENOMEM, "out of memory");

@@ -194,7 +194,7 @@ static int walk(struct view_dir *d, off_t off, emit_fn emit, void *arg)
 
 	pthread_mutex_lock(&d->lock);
 	seek_to(d, off);
-	while ((r = peek(d, &e)) == 1) {
+	while ((r = peek(d, &e)) == 1 && e) {
 		bool dots = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0;
 		const char *shown = dots ? e->d_name : name;
 

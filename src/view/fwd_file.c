@@ -42,7 +42,7 @@ static bool see(struct view *v, struct view_node *node, const struct stat *st)
 int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file **ret, bool *ret_keep_cache)
 {
 	bool writable = (flags & O_ACCMODE) != O_RDONLY;
-	struct stat st;
+	struct stat st = { 0 };
 	int fd, r;
 
 	if (writable && v->opt.read_only)
@@ -110,7 +110,7 @@ static int create_new(struct view *v, const struct view_caller *who, struct view
 		      struct view_file **ret_file)
 {
 	struct node_id id;
-	struct stat st;
+	struct stat st = { 0 };
 	struct at at;
 	int r = at_get(v, parent, name, &at);
 
@@ -184,7 +184,7 @@ int fwd_fsync(struct view_file *f, bool data_only)
 
 void fwd_release(struct view_file *f)
 {
-	struct stat st;
+	struct stat st = { 0 };
 
 	/* What the kernel holds now it has read or written through us: good until somebody else changes the
 	 * file. Shared modes: another node may have written meanwhile, so only the next open knows. */

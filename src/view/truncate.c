@@ -103,7 +103,7 @@ static int find_end(struct view_file *f, struct io_buf *b, int fd, uint64_t bloc
 int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
 {
 	char path[32];
-	uint64_t end;
+	uint64_t end = 0;
 	int r;
 
 	if (f->v->opt.read_only)

@@ -64,7 +64,7 @@ int password_run_program(char **argv, struct secret *s, struct err *err)
 {
 	auto_fd int in = -1;
 	int pipe_fds[2], status = 0, r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0)
 		return password_fail(err, -errno, "extpass pipe setup failed");
