@@ -13,7 +13,14 @@
 #include "util/fd.h"
 #include "view/internal.h"
 
-enum { BTRFS_SUPER_MAGIC = 0x9123683E, FUSE_SUPER_MAGIC = 0x65735546 }; /* linux/magic.h */
+/* Kinds of file systems, linux/magic.h; older versions of it lack some. */
+enum {
+	FS_BTRFS = 0x9123683E,
+	FS_FUSE = 0x65735546,
+	FS_EXT4 = 0xEF53, /* and ext2, ext3 */
+	FS_XFS = 0x58465342,
+	FS_TMPFS = 0x01021994,
+};
 
 static const struct view_ops forward_ops = {
 	.lookup = fwd_lookup,
@@ -108,21 +115,19 @@ bool view_counts_quota(int fd)
 	return access(path, F_OK) == 0;
 }
 
-/* fallocate before each write makes btrfs copy every extent twice (upstream #395): no reservation there,
- * unless it is needed so that a quota refuses a write instead of tearing a block. */
-static bool wants_prealloc(const struct view *v)
+/* What follows from the kind of the backing file system. */
+static void look_at_fs(struct view *v)
 {
 	struct statfs fs;
 
-	return !v->opt.noprealloc && fstatfs(v->root_fd, &fs) == 0 &&
-	       (fs.f_type != BTRFS_SUPER_MAGIC || view_counts_quota(v->root_fd));
-}
-
-static bool is_on_fuse(const struct view *v)
-{
-	struct statfs fs;
-
-	return fstatfs(v->root_fd, &fs) == 0 && fs.f_type == FUSE_SUPER_MAGIC;
+	if (fstatfs(v->root_fd, &fs) < 0)
+		return;
+	v->weak_cache = fs.f_type == FS_FUSE;
+	/* fallocate before each write makes btrfs copy every extent twice (upstream #395): no reservation
+	 * there, unless it is needed so that a quota refuses a write instead of tearing a block. */
+	atomic_store(&v->prealloc,
+		     !v->opt.noprealloc && (fs.f_type != FS_BTRFS || view_counts_quota(v->root_fd)));
+	v->is_local = fs.f_type == FS_EXT4 || fs.f_type == FS_XFS || fs.f_type == FS_TMPFS;
 }
 
 int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, const struct view_options *opt,
@@ -156,8 +161,7 @@ int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, co
 	}
 	v->root.type = S_IFDIR;
 	v->root.nlookup = 1;
-	atomic_store(&v->prealloc, wants_prealloc(v));
-	v->weak_cache = is_on_fuse(v);
+	look_at_fs(v);
 	*ret = v;
 	return 0;
 }

@@ -167,7 +167,7 @@ int fwd_flush(struct view_file *f, uint64_t owner)
 	/* Closing a copy makes the backing file system do what it does at close(2): send what its client
 	 * still holds, and tell of a write that failed late (NFS). Our own descriptor closes too late to
 	 * report. */
-	if (f->writable) {
+	if (f->writable && !f->v->is_local) {
 		int copy = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
 
 		if (copy < 0 || (close(copy) < 0 && errno != EINTR))

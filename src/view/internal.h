@@ -106,6 +106,9 @@ struct view {
 	 * not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
 	bool weak_cache;
 	atomic_bool prealloc;
+	/* A file system known to tell in write(2) itself that the disk is full or a quota spent, and to have
+	 * nothing to add at close(2): a network client may learn of it long after. */
+	bool is_local;
 
 	pthread_mutex_t lock;
 	struct view_node **buckets;

@@ -182,6 +182,15 @@ int io_state_get(struct view_file *f, struct io_state *ret)
 	return 0;
 }
 
+/* Bytes stored of block `no`, which begins before the end: asking for no more spares a second read that only
+ * finds the end. */
+static size_t stored_len(const struct layout *l, const struct io_state *st, uint64_t no)
+{
+	const uint64_t left = st->cipher_size - layout_block_offset(l, no);
+
+	return left < l->cipher_block ? (size_t)left : l->cipher_block;
+}
+
 ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t no, uint8_t *plain,
 		      uint8_t *raw, size_t *ret_raw)
 {
@@ -194,7 +203,7 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 	if (no * LAYOUT_BLOCK >= st->plain_size)
 		return 0;
 	io_refresh(f, layout_block_offset(l, no), l->cipher_block);
-	n = fd_pread(f->fd, raw, l->cipher_block, (off_t)layout_block_offset(l, no));
+	n = fd_pread(f->fd, raw, stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n <= 0)
 		return n;
 	*ret_raw = (size_t)n;
@@ -305,7 +314,7 @@ static int save_end(struct view_file *f, const struct io_buf *b, const struct io
 	if (st->plain_size % LAYOUT_BLOCK == 0 || run->end <= st->plain_size || no < run->first ||
 	    (no == run->first && run->saved_len[0]))
 		return 0;
-	n = fd_pread(f->fd, saved_at(b, 1), l->cipher_block, (off_t)layout_block_offset(l, no));
+	n = fd_pread(f->fd, saved_at(b, 1), stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n < 0)
 		return (int)n;
 	run->saved_len[1] = (size_t)n;
@@ -314,13 +323,14 @@ static int save_end(struct view_file *f, const struct io_buf *b, const struct io
 }
 
 /* Room first, so that a full disk refuses the write instead of tearing a block. Needless inside allocated
- * space. */
+ * space, and wholly behind the end if write(2) fails in time: nothing stored is at stake there, and what came
+ * in is cut off again (repair). */
 static int reserve(struct view_file *f, const struct io_state *st, uint64_t start, uint64_t len)
 {
 	struct view *v = f->v;
 
 	if (!atomic_load_explicit(&v->prealloc, memory_order_relaxed) ||
-	    (start + len <= st->cipher_size && !st->sparse))
+	    (start + len <= st->cipher_size && !st->sparse) || (start >= st->cipher_size && v->is_local))
 		return 0;
 	while (fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)len) < 0) {
 		if (errno == EINTR)
@@ -424,17 +434,17 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 
 	if (r == 0)
 		r = save_end(f, b, st, &run);
-	if (r == 0 && st->need_header) /* by itself: the gap up to the run stays a hole */
+	if (st->need_header && run.first == 0)
+		head = LAYOUT_HEADER_LEN;
+	else if (r == 0 && st->need_header) /* by itself: the gap up to the run stays a hole */
 		r = reserve(f, st, 0, LAYOUT_HEADER_LEN);
 	if (r == 0)
-		r = reserve(f, st, start, run.cipher_len);
-	if (r == 0 && st->need_header && run.first > 0) {
+		r = reserve(f, st, start - head, head + run.cipher_len);
+	if (st->need_header)
 		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
+	if (r == 0 && st->need_header && !head) {
 		r = fd_pwrite(f->fd, run.cipher - LAYOUT_HEADER_LEN, LAYOUT_HEADER_LEN, 0, NULL);
 		header_in = r == 0;
-	} else if (r == 0 && st->need_header) {
-		header_pack(run.cipher - LAYOUT_HEADER_LEN, st->id);
-		head = LAYOUT_HEADER_LEN;
 	}
 	if (r == 0)
 		r = fd_pwrite(f->fd, run.cipher - head, head + run.cipher_len, (off_t)(start - head), &done);
