@@ -314,6 +314,7 @@ static int save_end(struct view_file *f, const struct io_buf *b, const struct io
 	if (st->plain_size % LAYOUT_BLOCK == 0 || run->end <= st->plain_size || no < run->first ||
 	    (no == run->first && run->saved_len[0]))
 		return 0;
+	io_refresh(f, layout_block_offset(l, no), l->cipher_block); /* it may be written back */
 	n = fd_pread(f->fd, saved_at(b, 1), stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n < 0)
 		return (int)n;

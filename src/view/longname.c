@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/rng.h"
@@ -19,6 +20,20 @@ static void path_of(const char *hashed, char ret[static LONGNAME_PATH])
 	(void)snprintf(ret, LONGNAME_PATH, "%.*s%s", NAME_CIPHER_MAX, hashed, NAME_LONG_SUFFIX);
 }
 
+/* An NFS client keeps "not there" until it learns that the directory has changed (nfs(5), DIRECTORY ENTRY
+ * CACHING; up to a minute). Before that is believed: ask the server for the directory's attributes. */
+static void look_anew(int dirfd)
+{
+	struct statx sx;
+
+	(void)statx(dirfd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_CTIME, &sx);
+}
+
+static int open_name(int dirfd, const char *path)
+{
+	return fd_openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+}
+
 ssize_t longname_read(int dirfd, const char *hashed, char ret[static NAME_FULL_MAX + 1])
 {
 	char path[LONGNAME_PATH];
@@ -26,7 +41,12 @@ ssize_t longname_read(int dirfd, const char *hashed, char ret[static NAME_FULL_M
 	ssize_t n;
 
 	path_of(hashed, path);
-	auto_fd int fd = fd_openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	auto_fd int fd = open_name(dirfd, path);
+
+	if (fd == -ENOENT) {
+		look_anew(dirfd);
+		fd = open_name(dirfd, path);
+	}
 	if (fd < 0)
 		return fd == -ELOOP ? -EUCLEAN : fd;
 	n = fd_pread(fd, buf, sizeof(buf), 0);
@@ -82,9 +102,13 @@ int longname_ensure(int dirfd, const struct cname *cn)
 /* 1, 0, or -errno if that cannot be told. */
 static int is_there(int dirfd, const char *name)
 {
-	if (faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
+	int r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
+
+	if (r < 0 && errno == ENOENT) {
+		look_anew(dirfd);
+		r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
+	}
+	return r == 0 ? 1 : errno == ENOENT ? 0 : -errno;
 }
 
 /* Both or neither, whatever others do to either: everybody who has changed one looks until they agree, so the
