@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "view/peers.h"
 #include "view/view.h"
 
 struct err;
@@ -120,9 +121,12 @@ struct bulk_store {
 	struct volume *vol;
 	struct view_options view_opt;
 	struct view *view;
+	struct peers peers; /* import: seen by mounts as one of them */
 };
 /* STORE[:DIR]; a backslash makes the next character ordinary. Asks the key source. opt->import: for writing.
- * Exit codes as of cryptstore ticket. *ret is to be closed whatever the result. */
+ * A store that mounts which do not go together with an import are writing to is refused, and so is a shared
+ * import where locks stay on one machine (CS_STORE). Exit codes as of cryptstore ticket. *ret is to be closed
+ * whatever the result. */
 int bulk_store_open(struct bulk_store *ret, const char *text, const struct bulk_options *opt,
 		    struct err *err);
 void bulk_store_close(struct bulk_store *s);

@@ -104,13 +104,41 @@ static int open_view(struct bulk_store *ret, const struct store *st, const struc
 	return view_open_forward(&ret->view, ret->vol, ret->fd, &ret->view_opt, err);
 }
 
+/* An import writes, so it is to mounts what they are to each other; but files are not to be risked for it. */
+static int join_peers(struct bulk_store *ret, const struct bulk_options *opt, struct err *err)
+{
+	struct err doubt = { 0 };
+	struct peers_seen seen;
+	const char *why;
+
+	if (!opt->import)
+		return 0;
+	if (opt->shared && peers_check_locks(ret->fd, &doubt) == PEERS_LOCKS_LOCAL)
+		return err_set_exit(err, -ENOLCK, CS_STORE, "several writers are not safe here: %s",
+				    doubt.text);
+	if (opt->shared && doubt.code)
+		bulk_say(doubt.text);
+	(void)peers_join(&ret->peers, ret->fd, opt->shared,
+			 &seen); /* -errno: nothing can be marked, nor seen */
+	why = seen.exclusive ? "unmount it, or mount it with -sharedstorage and import with --shared"
+	      : seen.shared && !opt->shared ? "import with --shared, or unmount it"
+					    : NULL;
+	if (!why)
+		return 0;
+	return err_set_exit(
+	    err, -EBUSY, CS_STORE,
+	    "store '%s' is mounted %s -sharedstorage or being imported to, here or on another "
+	    "machine, and what both write would be damaged: %s",
+	    ret->path, seen.exclusive ? "without" : "with", why);
+}
+
 int bulk_store_open(struct bulk_store *ret, const char *text, const struct bulk_options *opt, struct err *err)
 {
 	auto_free char *typed = NULL;
 	struct store st = { .dirfd = -1 };
 	int r;
 
-	*ret = (struct bulk_store){ .fd = -1 };
+	*ret = (struct bulk_store){ .fd = -1, .peers = PEERS_NONE };
 	if (split(text, &typed, &ret->dir) < 0)
 		return err_set(err, -ENOMEM, "out of memory");
 	r = normalize(ret->dir, err);
@@ -123,6 +151,8 @@ int bulk_store_open(struct bulk_store *ret, const char *text, const struct bulk_
 	r = store_open(&st, err);
 	ret->fd = st.dirfd;
 	if (r == 0)
+		r = join_peers(ret, opt, err);
+	if (r == 0)
 		r = open_view(ret, &st, opt, err);
 	config_done(&st.config);
 	return r;
@@ -132,6 +162,7 @@ void bulk_store_close(struct bulk_store *s)
 {
 	view_close(s->view);
 	volume_close(s->vol);
+	peers_leave(&s->peers);
 	if (s->fd >= 0)
 		(void)close(s->fd);
 	free(s->path);

@@ -17,6 +17,7 @@
 enum {
 	FS_BTRFS = 0x9123683E,
 	FS_FUSE = 0x65735546,
+	FS_NFS = 0x6969,
 	FS_EXT4 = 0xEF53, /* and ext2, ext3 */
 	FS_XFS = 0x58465342,
 	FS_TMPFS = 0x01021994,
@@ -122,7 +123,9 @@ static void look_at_fs(struct view *v)
 
 	if (fstatfs(v->root_fd, &fs) < 0)
 		return;
-	v->weak_cache = fs.f_type == FS_FUSE;
+	v->weak_attrs = fs.f_type == FS_FUSE;
+	v->weak_names = fs.f_type == FS_NFS && view_is_shared(v);
+	v->weak_pages = v->weak_attrs || v->weak_names;
 	/* fallocate before each write makes btrfs copy every extent twice (upstream #395): no reservation
 	 * there, unless it is needed so that a quota refuses a write instead of tearing a block. */
 	atomic_store(&v->prealloc,

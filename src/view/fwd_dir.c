@@ -52,6 +52,8 @@ int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret)
 	dir_put(&ref);
 	if (fd < 0)
 		return fd;
+	if (v->weak_names)
+		stat_names_anew(fd);
 	d = malloc(sizeof(*d));
 	if (!d)
 		return -ENOMEM;

@@ -102,9 +102,11 @@ struct view {
 	int root_fd;
 	struct view_node root;
 	bool use_iv; /* names are encrypted with directory IVs */
-	/* On a FUSE file system (GlusterFS, CephFS): its locks may be seen everywhere, but taking one does
-	 * not make the kernel forget the attributes and pages it keeps of it, as NFS and Lustre do. */
-	bool weak_cache;
+	/* What the kernel keeps of the store may be old. Pages: on a FUSE file system (GlusterFS, CephFS),
+	 * where taking a lock does not make it forget them; on NFS, where it cannot tell another node's write
+	 * from one of its own that came at the same time. Attributes: on the former. Names: on NFS, until it
+	 * learns that the directory has changed. */
+	bool weak_pages, weak_attrs, weak_names;
 	atomic_bool prealloc;
 	/* A file system known to tell in write(2) itself that the disk is full or a quota spent, and to have
 	 * nothing to add at close(2): a network client may learn of it long after. */
@@ -139,7 +141,7 @@ static inline const struct layout *view_layout(const struct view *v)
 }
 static inline bool view_needs_sync(const struct view *v)
 {
-	return v->weak_cache && view_is_shared(v);
+	return v->weak_attrs && view_is_shared(v);
 }
 void view_warn(struct view *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -153,6 +155,8 @@ int stat_at(int dirfd, const char *name, struct stat *ret, struct node_id *ret_i
 int stat_open(const struct view *v, int fd, struct stat *ret, struct node_id *ret_id);
 /* The same for an entry that is to be shown: the size of a symbolic link does not count base64 padding. */
 int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id);
+/* Names in this directory are to be looked up anew: ask for its attributes, past any cache. */
+void stat_names_anew(int dirfd);
 /* Turn raw attributes (of stat_entry) into plaintext ones in place (size, owner override). */
 void stat_show(struct view *v, struct stat *st);
 

@@ -95,9 +95,10 @@ int io_damage(struct view_file *f, int e, uint64_t block)
 
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len)
 {
-	const uint64_t page = 4096; /* only whole pages are dropped */
+	const uint64_t page =
+	    2 << 20; /* only what lies in the range as a whole is dropped: pages, large folios */
 
-	if (!f->v->weak_cache || (len && !view_is_shared(f->v)))
+	if (!f->v->weak_pages || (len && !view_is_shared(f->v)))
 		return;
 	if (len)
 		len = ((start + len + page - 1) & ~(page - 1)) - (start & ~(page - 1));

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "crypto/rng.h"
@@ -20,20 +19,13 @@ static void path_of(const char *hashed, char ret[static LONGNAME_PATH])
 	(void)snprintf(ret, LONGNAME_PATH, "%.*s%s", NAME_CIPHER_MAX, hashed, NAME_LONG_SUFFIX);
 }
 
-/* An NFS client keeps "not there" until it learns that the directory has changed (nfs(5), DIRECTORY ENTRY
- * CACHING; up to a minute). Before that is believed: ask the server for the directory's attributes. */
-static void look_anew(int dirfd)
-{
-	struct statx sx;
-
-	(void)statx(dirfd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_CTIME, &sx);
-}
-
 static int open_name(int dirfd, const char *path)
 {
 	return fd_openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
 }
 
+/* An NFS client keeps "not there" until it learns that the directory has changed (nfs(5), DIRECTORY ENTRY
+ * CACHING; up to a minute), so it is asked twice before that is believed. */
 ssize_t longname_read(int dirfd, const char *hashed, char ret[static NAME_FULL_MAX + 1])
 {
 	char path[LONGNAME_PATH];
@@ -44,7 +36,7 @@ ssize_t longname_read(int dirfd, const char *hashed, char ret[static NAME_FULL_M
 	auto_fd int fd = open_name(dirfd, path);
 
 	if (fd == -ENOENT) {
-		look_anew(dirfd);
+		stat_names_anew(dirfd);
 		fd = open_name(dirfd, path);
 	}
 	if (fd < 0)
@@ -105,7 +97,7 @@ static int is_there(int dirfd, const char *name)
 	int r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
 
 	if (r < 0 && errno == ENOENT) {
-		look_anew(dirfd);
+		stat_names_anew(dirfd);
 		r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
 	}
 	return r == 0 ? 1 : errno == ENOENT ? 0 : -errno;

@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "format/name.h"
@@ -57,6 +60,8 @@ struct rule {
 	const char *fix;
 };
 
+#define OTHER_FS "keep the store on one whose locks all machines share, or mount it on one machine only"
+
 /* The first that fits counts. */
 static const struct rule rules[] = {
 	/* nfs(5): OFD locks go the way of fcntl locks */
@@ -77,6 +82,10 @@ static const struct rule rules[] = {
 	/* gfs2(5) */
 	{ "gfs2", "localflocks", PEERS_LOCKS_LOCAL, "mount it without 'localflocks'" },
 	{ "gfs2", "lockproto=lock_nolock", PEERS_LOCKS_LOCAL, "mount it with 'lockproto=lock_dlm'" },
+	/* These send no locks to their server at all. */
+	{ "fuse.sshfs", NULL, PEERS_LOCKS_LOCAL, OTHER_FS },
+	{ "fuse.s3fs", NULL, PEERS_LOCKS_LOCAL, OTHER_FS },
+	{ "fuse.rclone", NULL, PEERS_LOCKS_LOCAL, OTHER_FS },
 	{ "pvfs2", "local_lock", PEERS_LOCKS_LOCAL, "it has locks between programs of one machine only" },
 	{ "gfs2", NULL, PEERS_LOCKS_SHARED, NULL },
 	{ "cifs", NULL, PEERS_LOCKS_SHARED, NULL },
@@ -108,7 +117,11 @@ enum peers_verdict peers_judge(const char *fstype, const char *options, char why
 
 		if (strcmp(r->fstype, fstype) != 0 || (r->option && !has_option(options, r->option)))
 			continue;
-		if (r->verdict == PEERS_LOCKS_LOCAL)
+		if (r->verdict == PEERS_LOCKS_LOCAL && !r->option)
+			(void)snprintf(why, PEERS_WHY_MAX,
+				       "a file system of type %s has no locks that other machines see; %s",
+				       fstype, r->fix);
+		else if (r->verdict == PEERS_LOCKS_LOCAL)
 			(void)snprintf(why, PEERS_WHY_MAX,
 				       "this %s is mounted with '%s', so that no other machine sees "
 				       "its locks; %s",
@@ -346,6 +359,33 @@ static void look(const struct peers *p, struct peers_seen *ret)
 	}
 }
 
+/* An NFSv4 client that was given a delegation of a file keeps read locks on it to itself. One that has it
+ * open for writing is given none, and one that sets a mode (here: the one it has) gives it back, and its
+ * locks to the server. */
+static int open_watched(int dirfd, const char *name)
+{
+	const int flags = O_NOFOLLOW | O_NONBLOCK;
+	struct statfs fs;
+	int fd;
+
+	if (fstatfs(dirfd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC) {
+		fd = fd_openat(dirfd, name, O_RDWR | flags, 0);
+		if (fd >= 0)
+			return fd;
+	}
+	return fd_openat(dirfd, name, O_RDONLY | flags, 0);
+}
+
+static void give_delegation_back(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC &&
+	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		(void)fchmod(fd, st.st_mode & 07777); /* only its owner can: the others are not seen */
+}
+
 int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_seen)
 {
 	int r = -ENOENT, marked = 0;
@@ -353,7 +393,7 @@ int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_s
 	*p = PEERS_NONE;
 	*ret_seen = (struct peers_seen){ false, false };
 	for (int i = 0; i < PEERS_FILES; i++) {
-		auto_fd int fd = fd_openat(dirfd, files[i], O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+		auto_fd int fd = open_watched(dirfd, files[i]);
 		int e =
 		    fd < 0 ? fd
 			   : lock_byte(fd, F_OFD_SETLK, F_RDLCK, shared ? BYTE_SHARED : BYTE_EXCLUSIVE, NULL);
@@ -363,6 +403,7 @@ int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_s
 			continue;
 		}
 		marked++;
+		give_delegation_back(fd);
 		p->fd[i] = take_fd(&fd);
 	}
 	look(p, ret_seen);

@@ -55,6 +55,11 @@ int stat_open(const struct view *v, int fd, struct stat *ret, struct node_id *re
 	return statx_at(fd, "", view_is_shared(v) ? AT_STATX_FORCE_SYNC : 0, ret, ret_id);
 }
 
+void stat_names_anew(int dirfd)
+{
+	(void)statx_at(dirfd, "", AT_STATX_FORCE_SYNC, NULL, NULL);
+}
+
 /* Only stores from before Raw64 have padding, and only there the target must be read to know its length. */
 static void drop_padding(int dirfd, const char *name, struct stat *st)
 {
@@ -69,8 +74,13 @@ static void drop_padding(int dirfd, const char *name, struct stat *st)
 
 int stat_entry(struct view *v, int dirfd, const char *name, struct stat *ret, struct node_id *ret_id)
 {
-	int r = statx_at(dirfd, name, view_needs_sync(v) ? AT_STATX_FORCE_SYNC : 0, ret, ret_id);
+	const int flags = view_needs_sync(v) ? AT_STATX_FORCE_SYNC : 0;
+	int r = statx_at(dirfd, name, flags, ret, ret_id);
 
+	if (r == -ENOENT && v->weak_names) {
+		stat_names_anew(dirfd);
+		r = statx_at(dirfd, name, flags, ret, ret_id);
+	}
 	if (r == 0 && S_ISLNK(ret->st_mode) && !v->vol->opt.raw64 && !v->vol->opt.plaintextnames)
 		drop_padding(dirfd, name, ret);
 	return r;

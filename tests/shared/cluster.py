@@ -221,7 +221,9 @@ def names(c, count, seed):
     there = {os.path.basename(x.split(" ")[0]) for x in c.on(0, "listing", top="names.%d" % seed)["list"]}
     for name in ("a", "b", "n" * 230):
         left = sum(a["made"].get(name, 0) - a["gone"].get(name, 0) for a in answers)
-        r.wrong += left != (name in there)
+        if left != (name in there):
+            r.wrong += 1
+            r.what["%.8s: %d left, %s" % (name, left, "there" if name in there else "not there")] = 1
     return r
 
 

@@ -2,6 +2,7 @@
 # gluster.t - the patterns of shared.t on a real distributed file system: a GlusterFS volume, every node with a client of its
 # own, all in fresh namespaces; then an MPI program writing one shared file through it.
 #   GCF_GLUSTER_NODES (3)  GCF_SHARED_SCALE (1)  GCF_GLUSTER_DEFAULTS=1: leave the volume's performance options as they come
+#   GCF_TABLE=1: a table, with the Go program beside ours
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 skip() { echo "1..0 # SKIP $1"; exit 0; }
@@ -50,7 +51,11 @@ for i in $(seq "$n"); do
 	# shellcheck disable=SC2086
 	mount -t glusterfs ${GCF_GLUSTER_MOUNT:-} gl1:/v "$W/c$i" || skip "a GlusterFS client does not mount here"
 done
-python3 "$here/gluster_patterns.py" "$n"
+if [ "${GCF_TABLE:-}" = 1 ]; then
+	"$here/table" "$n" "${GCF_SHARED_SCALE:-0.2}" "$W/brick/b" "$W"/c[0-9]*
+else
+	python3 "$here/on_clients.py" GlusterFS "$W/brick/b" "$W"/c[0-9]*
+fi
 rc=$?
 for i in $(seq "$n"); do umount "$W/c$i"; done
 exit $rc

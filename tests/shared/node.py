@@ -389,12 +389,17 @@ def p_names(n, top, count, seed, **_):
 
 def p_killed(n, name, size, seconds, seed, victim, **_):
     """Strided records until the time is up; the victim's daemon dies in the middle. Tells what was acknowledged."""
+    fd = os.open(n.path(name), os.O_RDWR | os.O_CREAT, 0o644)   # before the daemon can be gone, and its mount with it
     r, end, k, acked, errors = random.Random(seed), time.monotonic() + seconds, 0, [], 0
     pid = os.fork() if n.id == victim else 0
     if pid:
         time.sleep(r.uniform(0.05, seconds))
         os.kill(n.daemon.pid, signal.SIGKILL)
         n.daemon.wait()
+        try:
+            os.close(fd)
+        except OSError:     # there is nobody to tell of it any more
+            pass
         os.waitpid(pid, 0)
         subprocess.run(["umount", "-l", n.mnt], stderr=subprocess.DEVNULL)
         end = time.monotonic() + 10
@@ -403,7 +408,6 @@ def p_killed(n, name, size, seconds, seed, victim, **_):
         n.mount()
         with open(n.cipher + ".acked", "r") as f:
             return json.load(f)
-    fd = os.open(n.path(name), os.O_RDWR | os.O_CREAT, 0o644)
     while time.monotonic() < end and k * size < 40 << 20:
         i = k * n.n + n.id
         try:

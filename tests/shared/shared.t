@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """shared.t - one store on several mounts at once, each in a process and a mount namespace of its own: what
-site-docs/concurrency.md promises. GCF_SHARED_SCALE=N does N times as much of everything (soak)."""
+site-docs/concurrency.md promises. GCF_SHARED_SCALE=N does N times as much of everything (soak);
+GCF_SHARED_ONLY=TEXT only the patterns with TEXT in their names."""
 import os
+import shutil
 import subprocess
 import sys
 
@@ -29,6 +31,8 @@ def patterns(c, mode):
     k = 2.0 / n
 
     def case(what, fn, *args, **kw):
+        if os.environ.get("GCF_SHARED_ONLY", "") not in what:
+            return
         r = fn(c, *args, **kw)
         ok(r.clean, "%d mounts, %s, %s: %s" % (n, mode, what, r))
 
@@ -78,6 +82,78 @@ def run(n, mode):
         g.close()
     ok(seen == sums, "%d mounts, %s: the Go gocryptfs reads the same in every one of %d files" % (n, mode, len(sums)),
        [k for k in set(seen) | set(sums) if seen.get(k) != sums.get(k)][:10])
+
+
+def importing():
+    """cryptstore import is to mounts what they are to each other."""
+    what = "an import beside mounts"
+    tool = os.path.join(os.path.dirname(GCF), "cryptstore")
+    if not os.path.exists(tool):
+        skip(what, "cryptstore is not built")
+        return
+    store, mnt, src = (os.path.join(T, "import." + x) for x in ("crypt", "mnt", "src"))
+    for d in (store, mnt, src):
+        os.mkdir(d)
+    with open(os.path.join(src, "f"), "w") as f:
+        f.write("x")
+    subprocess.run([GCF, "-q", "-init", "-scryptn", "10", "-passfile", PW, store], check=True)
+
+    def run(*args):
+        p = subprocess.run([tool, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return p.returncode, p.stdout.decode(errors="replace")
+
+    def bring(*options):
+        return run("import", "--key", "passfile:" + PW, *options, src, store)
+
+    for option, refused in (([], [True, True]), (["-sharedstorage"], [True, False]), (["-ro"], [False, False])):
+        subprocess.run([GCF, "-q", "-passfile", PW, *option, store, mnt], check=True)
+        how = " ".join(option) or "exclusive"
+        for shared, want in zip(([], ["--shared"]), refused):
+            rc, out = bring(*shared)
+            ok(rc == (4 if want else 0) and ("is mounted" in out) == want,
+               "%s: beside a mount (%s) import%s is %s" % (what, how, "".join(" " + x for x in shared),
+                                                          "refused" if want else "let in"), "%d %s" % (rc, out))
+        rc, out = run("export", "--key", "passfile:" + PW, store, os.path.join(T, "import.out" + how.strip("-")))
+        ok(rc == 0, "%s: an export beside a mount (%s) is let in" % (what, how), "%d %s" % (rc, out))
+        subprocess.run(["fusermount3", "-u", mnt], check=True)
+    rc, out = bring()
+    ok(rc == 0, "%s: once they are gone it is let in" % what, "%d %s" % (rc, out))
+
+
+def refusal():
+    """On sshfs, which sends no locks to its server, several writers are refused with the reason; one alone is not."""
+    what, server = "a store on sshfs", "/usr/lib/openssh/sftp-server"
+    if not shutil.which("sshfs") or not os.path.exists(server):
+        skip(what, "sshfs or sftp-server is not installed")
+        return
+    far, near, mnt, ssh = (os.path.join(T, "far." + x) for x in ("crypt", "near", "mnt", "ssh"))
+    for d in (far, near, mnt):
+        os.mkdir(d)
+    with open(ssh, "w") as f:
+        f.write("#!/bin/sh\nexec %s\n" % server)
+    os.chmod(ssh, 0o755)
+    subprocess.run([GCF, "-q", "-init", "-scryptn", "10", "-passfile", PW, far], check=True)
+    p = subprocess.run(["sshfs", "-o", "ssh_command=" + ssh, "here:" + far, near], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if p.returncode:
+        skip(what, "it does not mount here: " + p.stdout.decode(errors="replace").strip())
+        return
+
+    def mount(*options):
+        p = subprocess.run([GCF, "-q", "-passfile", PW, *options, near, mnt], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+        if p.returncode == 0:
+            subprocess.run(["fusermount3", "-u", mnt], check=True)
+        return p.returncode, p.stdout.decode(errors="replace")
+
+    for option in "-sharedstorage", "-sharedstorage=strict":
+        rc, out = mount(option)
+        ok(rc == 19 and "fuse.sshfs has no locks that other machines see" in out, "%s is refused with %s, with the reason" %
+           (what, option), "%d %s" % (rc, out))
+    rc, out = mount("-sharedstorage", "-ro")
+    ok(rc == 0 and "has no locks" in out, "%s: who only reads is warned" % what, "%d %s" % (rc, out))
+    rc, out = mount()
+    ok(rc == 0 and out == "", "%s: a mount alone is let in" % what, "%d %s" % (rc, out))
+    subprocess.run(["fusermount3", "-u", "-z", near], check=True)     # the daemon above lets go a moment later
 
 
 def presence():
@@ -151,6 +227,8 @@ def presence():
 
 
 sub(presence)
+sub(importing)
+sub(refusal)
 for nodes, sharing in ((2, "shared"), (4, "shared"), (2, "strict")):
     sub(run, nodes, sharing)
 done()

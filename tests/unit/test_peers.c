@@ -160,7 +160,8 @@ static void options_that_keep_locks_local_are_known(void **state)
 		{ "lustre", "rw,localflock,lazystatfs", PEERS_LOCKS_LOCAL, "'flock'" },
 		{ "lustre", "rw,noflock", PEERS_LOCKS_LOCAL, "'flock'" },
 		{ "cifs", "rw,nobrl", PEERS_LOCKS_LOCAL, "nobrl" },
-		{ "fuse.sshfs", "rw", PEERS_LOCKS_UNKNOWN, "fuse.sshfs" },
+		{ "fuse.sshfs", "rw", PEERS_LOCKS_LOCAL, "fuse.sshfs" },
+		{ "fuse.unheard-of", "rw", PEERS_LOCKS_UNKNOWN, "fuse.unheard-of" },
 		{ "fuse.ceph-fuse", "rw", PEERS_LOCKS_SHARED, "" },
 	};
 

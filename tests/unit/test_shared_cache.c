@@ -155,7 +155,7 @@ static void a_write_that_fails_puts_back_what_another_node_has_stored(void **sta
 	assert_int_equal(fx.ops->write(g, NULL, 0, new, sizeof(new)), sizeof(new));
 	memset(pages.kept, true, sizeof(pages.kept));
 	pages.ino = st.st_ino;
-	fx.view->weak_cache = true;
+	fx.view->weak_pages = true;
 	pages.wall = HEADER + 1000;
 	assert_int_equal(fx.ops->write(f, NULL, 0, ours, sizeof(ours)), -ENOSPC);
 	pages.wall = 0;

@@ -1,4 +1,7 @@
-"""gluster_patterns.py - what gluster.t runs in its namespaces: the patterns on one client per node, then an MPI job."""
+"""on_clients.py - what gluster.t and nfs.t run in their namespaces: the patterns on one client per node, then an MPI job.
+
+   on_clients.py NAME SERVED CLIENT...     SERVED is the directory on the server that the CLIENTs have mounted
+"""
 import os
 import shutil
 import subprocess
@@ -9,11 +12,10 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "t")]
 import cluster as cl        # noqa: E402
 from taplib import GCF, GO, PW, T, done, go_version, ok, skip, sub     # noqa: E402
 
-N = int(sys.argv[1])
+NAME, SERVED, CLIENTS = sys.argv[1], sys.argv[2], sys.argv[3:]
+N = len(CLIENTS)
 SCALE = float(os.environ.get("GCF_SHARED_SCALE", "1"))
 SEED = int(os.environ.get("GCF_SHARED_SEED", "1"))
-W = os.environ["W"]
-CLIENTS = [os.path.join(W, "c%d" % (i + 1)) for i in range(N)]
 MNT = os.path.join(T, "mnt")
 
 
@@ -23,8 +25,10 @@ def times(n):
 
 def patterns(c, mode):
     def case(what, fn, *args, **kw):
+        if os.environ.get("GCF_SHARED_ONLY", "") not in what:
+            return
         r = fn(c, *args, **kw)
-        ok(r.clean, "GlusterFS, %d clients, %s, %s: %s" % (N, mode, what, r))
+        ok(r.clean, "%s, %d clients, %s, %s: %s" % (NAME, N, mode, what, r))
 
     for size, count in ((512, 100), (4096, 60), (47008, 20), (1 << 20, 2)):
         sub(case, "strided records of %d" % size, cl.strided, size, times(count))
@@ -59,12 +63,12 @@ def run(mode):
         patterns(c, mode)
     finally:
         c.close()
-    # What is stored, on the brick itself: -fsck through a client may meet what that client's kernel has kept.
+    # What is stored, on the server itself: -fsck through a client may meet what that client's kernel has kept.
     for program in [GCF] + ([GO] if go_version() else []):
-        rc, out = fsck(program, os.path.join(W, "brick", "b", mode))
-        ok(rc == 0, "GlusterFS, %s: -fsck of %s is clean afterwards" % (mode, program), out)
+        rc, out = fsck(program, os.path.join(SERVED, mode))
+        ok(rc == 0, "%s, %s: -fsck of %s is clean afterwards" % (NAME, mode, program), out)
     rc, out = fsck(GCF, ciphers[-1])
-    ok(rc == 0, "GlusterFS, %s: and through a client" % mode, out)
+    ok(rc == 0, "%s, %s: and through a client" % (NAME, mode), out)
     presence(ciphers, option)
 
 
@@ -74,14 +78,14 @@ def presence(ciphers, option):
     os.makedirs(m, exist_ok=True)
     p = subprocess.run([GCF, "-q", "-peers=refuse", "-passfile", PW, ciphers[1], m], stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, timeout=60)
-    ok(p.returncode == 19, "GlusterFS: an exclusive mount on another client is refused while a shared one is there",
+    ok(p.returncode == 19, "%s: an exclusive mount on another client is refused while a shared one is there" % NAME,
        p.stdout.decode())
     c.close()
 
 
 def mpi():
     """One rank per node: each in the namespaces of its node, by way of a small script in place of the program."""
-    what = "GlusterFS, an MPI job of %d ranks on one shared file, segmented and strided, with and without collectives" % N
+    what = "%s, an MPI job of %d ranks on one shared file, segmented and strided, with and without collectives" % (NAME, N)
     cc = shutil.which("mpicc")
     if not cc or not shutil.which("mpirun"):
         skip(what, "no MPI here")
