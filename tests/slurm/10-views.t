@@ -8,10 +8,7 @@ start_cluster
 
 new_store a.crypt
 new_store b.crypt
-rc=0
-out=$(on cn1 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF" 2>&1) || rc=$?
-is "cryptstore doctor finds no fault on a node" "$rc" 0
-is "with a line for each thing it looked at" "$(grep -cE '^(ok|warn|skip) +(fuse device|fusermount3|mount namespaces|clock|policy|view root|site p[a-z]* key|slurm plugin) ' <<<"$out")" 9
+out=
 # --- the thin cut: one job, both nodes ------------------------------------------------------------------------------
 batch -N2 -n4 --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 #!/bin/bash
@@ -36,7 +33,11 @@ like "and the close with the bytes that went through the view" "$(grep '"node": 
 ok "the store passes -fsck" store_ok a.crypt
 is "the Go gocryptfs reads what the job wrote" "$(in_store a.crypt cat hello two task.3 | tr '\n' ' ')" "hello two task 3 on cn2 "
 ok "no plaintext lies in the store or under the view" bash -c "! grep -rqa 'hello' '$ALICE/a.crypt'"
-
+# the first job has made /crypt, where the installation had not
+rc=0
+out=$(on cn1 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF" 2>&1) || rc=$?
+is "cryptstore doctor finds no fault on a node" "$rc" 0
+is "with a line for each thing it looked at" "$(grep -cE '^(ok|warn|skip) +(fuse device|fusermount3|mount namespaces|clock|policy|view root|site p[a-z]* key|slurm plugin) ' <<<"$out")" 9
 
 # --- where Slurm itself opens files and directories -----------------------------------------------------------------
 batch --crypt-store=/home/alice/a.crypt "$KEY" -o /crypt/a/out.%j -D /crypt/a <<'E'
@@ -49,6 +50,18 @@ is "a job with its output and its directory in the view completes" "$state" COMP
 is "its output is in the store" "$(in_store a.crypt cat "out.$job")" "in /crypt/a"
 is "so is the output of a step with a directory in the view" "$(in_store a.crypt cat step.out)" /crypt/a/sub
 all_clean "after output in the view"
+
+# sbcast copies from slurmd, outside of the job's view
+batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
+#!/bin/bash
+sbcast -f ~/job.sh /crypt/a/sbcast 2>&1 && echo "sbcast works"
+ls /crypt/a/sbcast 2>&1
+rmdir /crypt/a 2>/dev/null || mv /crypt/a /crypt/b 2>/dev/null || mv /crypt /crypto 2>/dev/null || echo "the view stays where it is"
+E
+unlike "sbcast into the view fails" "$out" "sbcast works"
+like "and brings nothing there" "$out" "cannot access '/crypt/a/sbcast'"
+is "nor into the directory below it" "$(on cn1 find /crypt -mindepth 1; on cn2 find /crypt -mindepth 1)" ""
+like "the view can be neither removed nor renamed" "$out" "the view stays where it is"
 
 # --- paths as the submitting shell means them ------------------------------------------------------------------------
 batch '--crypt-store=$HOME/a.crypt:$HOME/a-view' "$KEY" <<'E'
@@ -145,12 +158,15 @@ like "in a control group of its own" "$out" "cryptstore[/-]job_$job"
 touch "$ALICE/steps.stop"
 wait_for 20 ended "$job"
 all_clean "after steps from outside"
-write_policy 's/threads: 0/threads: 3/'
+write_policy 's/threads: 0/threads: 3/' 's/syslog: false/syslog: true/'
 batch --crypt-store=/home/alice/a.crypt "$KEY" <<'E'
 #!/bin/bash
 tr '\0' ' ' </proc/$(pgrep -x gocryptfs)/cmdline
 E
 like "daemon.threads of the policy is the daemon's -threads" "$out" ' -threads 3 '
+all_clean "after a job with another policy"
+is "audit.syslog: true brings the events to syslog" \
+	"$(sed -n "s/.*audit {.*\"event\": \"\([a-z]*\)\", \"node\": \"cn1\", \"job\": \"$job\".*/\1/p" "$CL_BASE/log/syslog.cn1" | tr '\n' ' ')" "open close "
 write_policy
 
 out=$(alice salloc -N2 --crypt-store=/home/alice/a.crypt "$KEY" bash -c 'srun -N1 -n1 -w cn1 bash -c "echo salloc >/crypt/a/salloc"; srun -N2 -n2 cat /crypt/a/salloc' 2>/dev/null)

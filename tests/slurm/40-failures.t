@@ -261,6 +261,34 @@ E
 is "the next job on the node works" "$out" next
 all_clean "after a hang in the epilog and the next job"
 
+# --- a node without the plugin ------------------------------------------------------------------------------------------------
+sed -i s/^required/optional/ "$CL_BASE/etc/slurm/plugstack.conf"
+on cn2 mount --bind /dev/null "$PLUGIN"
+"$CL" restart cn1
+"$CL" restart cn2
+"$CL" wait
+echo "$LIBEXEC" >"$ALICE/libexec"
+batch -N2 -n2 "$S" "$KEY" <<'E'
+#!/bin/bash
+srun bash -c '{ echo plaintext >/crypt/a/on.$SLURMD_NODENAME; } 2>/dev/null && echo "$SLURMD_NODENAME has the view" || echo "$SLURMD_NODENAME has none"'
+"$(cat ~/libexec)/cryptstore" status --nodes 2>&1
+E
+like "optional: a node with the plugin opens the view" "$out" "^cn1 has the view"
+like "optional: on one without it the job has none, and nothing to write to" "$out" "^cn2 has none"
+is "optional: no plaintext lies there" "$(on cn2 find /crypt -mindepth 1)" ""
+like "optional: status --nodes shows it from a node that has the plugin" "$out" "job $job has no encrypted store on this node"
+out=$(on cn2 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF")
+like "and cryptstore doctor on the node" "$out" "^FAIL  slurm plugin .* -> "
+row "node without the plugin, optional" "$state" "$(grep -m1 'has no encrypted' <<<"$out" || echo "the view is missing there")"
+sed -i s/^optional/required/ "$CL_BASE/etc/slurm/plugstack.conf"
+p=$(on cn2 cat /run/slurm/slurmd.pid)
+on cn2 kill "$p"
+gone_slurmd() { ! on cn2 kill -0 "$p"; }
+wait_for 20 gone_slurmd
+on cn2 timeout 20 slurmd -D >"$T/slurmd" 2>&1
+is "required: slurmd does not start there" "$?" 1
+row "node without the plugin, required" "-" "$(grep -m1 -iE 'plugstack|spank' "$CL_BASE/log/cn2.log" | tail -n 1 | sed 's/^\[[^]]*\] //')"
+
 # --- the cluster has job_container/tmpfs ---------------------------------------------------------------------------------------
 on cn1 umount /home/alice/under
 on login umount /home/alice/under
