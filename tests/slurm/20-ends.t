@@ -293,7 +293,8 @@ E
 up upgrade
 daemon_before=$(on cn1 pgrep -x gocryptfs)
 cp -a "$STAGE" "$CL_BASE/upgrade"
-sed -n "s|$STAGE|$CL_BASE/upgrade|gp" "$T/setup" | on cn1 bash
+on cn1 mount --bind "$CL_BASE/upgrade$LIBEXEC" "$LIBEXEC"
+on cn1 mount --bind "$CL_BASE/upgrade$PLUGIN" "$PLUGIN"
 ok "an upgrade puts new files in place" on cn1 bash -c "! [ '$LIBEXEC/gocryptfs' -ef /proc/$daemon_before/exe ]"
 "$CL" restart cn1
 is "and leaves the running job's daemon alone" "$(on cn1 pgrep -x gocryptfs)" "$daemon_before"

@@ -55,10 +55,11 @@ static void end_job(const struct job *job)
 	}
 }
 
-static void lose(struct job *job, struct store *s, const char *why)
+/* Tell everybody. False if that was done before. */
+static bool tell_loss(struct job *job, struct store *s, const char *why)
 {
 	if (!is_open(s))
-		return;
+		return false;
 	s->state = "lost";
 	job->state = "lost";
 	snprintf(job->reason, sizeof(job->reason),
@@ -67,23 +68,31 @@ static void lose(struct job *job, struct store *s, const char *why)
 	syslog(LOG_ERR, "job %" PRIu32 ": %s", job->dir.job, job->reason);
 	audit_store(job, s, "loss", why);
 	status_write(job);
-	if (job->policy->loss == POLICY_LOSS_CANCEL)
+	return true;
+}
+
+static void lose(struct job *job, struct store *s, const char *why)
+{
+	if (tell_loss(job, s, why) && job->policy->loss == POLICY_LOSS_CANCEL)
 		end_job(job);
 }
 
-/* Whoever waits for the view gets an error, and so does everybody after him. */
+/* Whoever waits for the view gets an error, and so does everybody after him. The reason is there before,
+ * since a job that ends of the error prints it. */
 static void cut_off(struct job *job, struct store *s, const char *why)
 {
 	struct jobdir_view view = { 0 };
 	const struct unmount u = {
 		.job = job->dir.job, .uid = job->uid, .ns_fd = job->ns_fd, .views = &view, .n = 1
 	};
+	bool first = tell_loss(job, s, why);
 
 	s->cut = true;
 	snprintf(view.path, sizeof(view.path), "%s", s->view);
 	if (unmount_abort(&u) < 0)
 		syslog(LOG_ERR, "job %" PRIu32 ": '%s' could not be cut off", job->dir.job, s->view);
-	lose(job, s, why);
+	if (first && job->policy->loss == POLICY_LOSS_CANCEL)
+		end_job(job);
 }
 
 /* --- the daemons -------------------------------------------------------- */
