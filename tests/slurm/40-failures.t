@@ -279,7 +279,7 @@ is "optional: no plaintext lies there" "$(on cn2 find /crypt -mindepth 1)" ""
 like "optional: status --nodes shows it from a node that has the plugin" "$out" "job $job has no encrypted store on this node"
 out=$(on cn2 "$LIBEXEC/cryptstore" doctor --node --sysconfdir="$CONF")
 like "and cryptstore doctor on the node" "$out" "^FAIL  slurm plugin .* -> "
-row "node without the plugin, optional" "$state" "$(grep -m1 'has no encrypted' <<<"$out" || echo "the view is missing there")"
+row "node without the plugin, optional" "$state" "no view there, and the job's programs fail; doctor: $(grep 'slurm plugin' <<<"$out")"
 sed -i s/^optional/required/ "$CL_BASE/etc/slurm/plugstack.conf"
 p=$(on cn2 cat /run/slurm/slurmd.pid)
 on cn2 kill "$p"
@@ -287,7 +287,7 @@ gone_slurmd() { ! on cn2 kill -0 "$p"; }
 wait_for 20 gone_slurmd
 on cn2 timeout 20 slurmd -D >"$T/slurmd" 2>&1
 is "required: slurmd does not start there" "$?" 1
-row "node without the plugin, required" "-" "$(grep -m1 -iE 'plugstack|spank' "$CL_BASE/log/cn2.log" | tail -n 1 | sed 's/^\[[^]]*\] //')"
+row "node without the plugin, required" "-" "slurmd does not start"
 
 # --- the cluster has job_container/tmpfs ---------------------------------------------------------------------------------------
 on cn1 umount /home/alice/under
