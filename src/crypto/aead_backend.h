@@ -46,7 +46,7 @@ struct aead_backend {
 
 extern const struct aead_backend aead_gcm_ossl, aead_siv_batched, aead_siv_ossl, aead_xchacha_ossl;
 #ifdef HAVE_IPSEC_MB
-extern const struct aead_backend aead_gcm_mb, aead_xchacha_mb;
+extern const struct aead_backend aead_gcm_mb, aead_siv_mb, aead_xchacha_mb;
 #endif
 
 /* Messages with any AD through the back end and this thread's context, n <= AEAD_BATCH. Results as in the

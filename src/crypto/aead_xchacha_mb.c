@@ -11,11 +11,9 @@
 #include "crypto/imb.h"
 #include "util/secret.h"
 
-enum { NONCE_LEN = 24 };
-
 struct xmb_ctx {
 	struct chacha20_poly1305_context_data state;
-	uint8_t subkey[32];
+	struct xchacha_keys derived;
 	const struct secret *key;
 };
 
@@ -52,25 +50,20 @@ static void xmb_free(void *p)
 	free(p);
 }
 
-static void xmb_start(const IMB_MGR *m, struct xmb_ctx *c, const struct aead_job *j)
-{
-	uint8_t nonce[12];
-
-	xchacha_derive(c->subkey, nonce, c->key->data, j->nonce);
-	m->chacha20_poly1305_init(c->subkey, &c->state, nonce, j->ad, j->ad_len);
-}
-
 static int xmb_seal(void *ctx, const struct aead_job *jobs, size_t n)
 {
 	const IMB_MGR *m = imb_get();
 	struct xmb_ctx *c = ctx;
 
-	for (const struct aead_job *j = jobs; j < jobs + n; j++) {
-		if (j->nonce_len != NONCE_LEN)
-			return -EIO;
-		xmb_start(m, c, j);
+	if (!xchacha_derive(&c->derived, c->key->data, jobs, n))
+		return -EIO;
+	for (size_t i = 0; i < n; i++) {
+		const struct aead_job *j = &jobs[i];
+		const uint8_t *subkey = c->derived.subkey[i];
+
+		m->chacha20_poly1305_init(subkey, &c->state, c->derived.nonce[i], j->ad, j->ad_len);
 		if (j->n)
-			m->chacha20_poly1305_enc_update(c->subkey, &c->state, j->cipher, j->plain, j->n);
+			m->chacha20_poly1305_enc_update(subkey, &c->state, j->cipher, j->plain, j->n);
 		m->chacha20_poly1305_finalize(&c->state, j->tag, AEAD_TAG_LEN);
 	}
 	return 0;
@@ -82,14 +75,15 @@ static ssize_t xmb_open(void *ctx, const struct aead_job *jobs, size_t n)
 	struct xmb_ctx *c = ctx;
 	uint8_t tag[AEAD_TAG_LEN];
 
+	if (!xchacha_derive(&c->derived, c->key->data, jobs, n))
+		return -EIO;
 	for (size_t i = 0; i < n; i++) {
 		const struct aead_job *j = &jobs[i];
+		const uint8_t *subkey = c->derived.subkey[i];
 
-		if (j->nonce_len != NONCE_LEN)
-			return -EIO;
-		xmb_start(m, c, j);
+		m->chacha20_poly1305_init(subkey, &c->state, c->derived.nonce[i], j->ad, j->ad_len);
 		if (j->n)
-			m->chacha20_poly1305_dec_update(c->subkey, &c->state, j->plain, j->cipher, j->n);
+			m->chacha20_poly1305_dec_update(subkey, &c->state, j->plain, j->cipher, j->n);
 		m->chacha20_poly1305_finalize(&c->state, tag, AEAD_TAG_LEN);
 		if (CRYPTO_memcmp(tag, j->tag, AEAD_TAG_LEN) != 0)
 			return (ssize_t)i;

@@ -9,11 +9,10 @@
 #include "crypto/ossl_code.h"
 #include "util/secret.h"
 
-enum { NONCE_LEN = 24 };
-
 struct xchacha_ctx {
 	const struct secret *key;
 	EVP_CIPHER_CTX *evp; /* re-keyed for every message */
+	struct xchacha_keys derived;
 };
 
 static bool always(void)
@@ -28,6 +27,7 @@ static void xchacha_free(void *p)
 	if (!c)
 		return;
 	EVP_CIPHER_CTX_free(c->evp);
+	secret_wipe(c, sizeof(*c));
 	free(c);
 }
 
@@ -46,28 +46,27 @@ static void *xchacha_make(const void *secret)
 	return c;
 }
 
-static bool xchacha_start(const struct xchacha_ctx *c, int enc, const struct aead_job *j)
+/* Message i of a batch whose keys are derived. */
+static bool xchacha_start(const struct xchacha_ctx *c, int enc, const struct aead_job *j, size_t i)
 {
-	uint8_t subkey[32], nonce[12];
-	bool ok;
 	int len;
 
-	if (j->nonce_len != NONCE_LEN)
-		return false;
-	xchacha_derive(subkey, nonce, c->key->data, j->nonce);
-	ok = EVP_CipherInit_ex(c->evp, NULL, NULL, subkey, nonce, enc) == 1;
-	secret_wipe(subkey, sizeof(subkey));
-	return ok && (j->ad_len == 0 || EVP_CipherUpdate(c->evp, NULL, &len, j->ad, (int)j->ad_len) == 1);
+	return EVP_CipherInit_ex(c->evp, NULL, NULL, c->derived.subkey[i], c->derived.nonce[i], enc) == 1 &&
+	       (j->ad_len == 0 || EVP_CipherUpdate(c->evp, NULL, &len, j->ad, (int)j->ad_len) == 1);
 }
 
 static int xchacha_seal(void *ctx, const struct aead_job *jobs, size_t n)
 {
-	const struct xchacha_ctx *c = ctx;
+	struct xchacha_ctx *c = ctx;
 	uint8_t none[1];
 	int len;
 
-	for (const struct aead_job *j = jobs; j < jobs + n; j++) {
-		if (!xchacha_start(c, 1, j))
+	if (!xchacha_derive(&c->derived, c->key->data, jobs, n))
+		return -EIO;
+	for (size_t i = 0; i < n; i++) {
+		const struct aead_job *j = &jobs[i];
+
+		if (!xchacha_start(c, 1, j, i))
 			return -EIO;
 		if (j->n && EVP_EncryptUpdate(c->evp, j->cipher, &len, j->plain, (int)j->n) != 1)
 			return -EIO;
@@ -81,14 +80,16 @@ static int xchacha_seal(void *ctx, const struct aead_job *jobs, size_t n)
 
 static ssize_t xchacha_open(void *ctx, const struct aead_job *jobs, size_t n)
 {
-	const struct xchacha_ctx *c = ctx;
+	struct xchacha_ctx *c = ctx;
 	uint8_t none[1];
 	int len;
 
+	if (!xchacha_derive(&c->derived, c->key->data, jobs, n))
+		return -EIO;
 	for (size_t i = 0; i < n; i++) {
 		const struct aead_job *j = &jobs[i];
 
-		if (!xchacha_start(c, 0, j))
+		if (!xchacha_start(c, 0, j, i))
 			return -EIO;
 		if (EVP_CIPHER_CTX_ctrl(c->evp, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG_LEN, j->tag) != 1)
 			return -EIO;

@@ -2,10 +2,12 @@
 #ifndef CRYPTO_HCHACHA_H
 #define CRYPTO_HCHACHA_H
 
+#include <stddef.h>
 #include <stdint.h>
 
-/* draft-irtf-cfrg-xchacha-03, section 2.2: the 20 rounds of ChaCha over constants, key and nonce; out is the
- * first and the last row of the state, without the final addition. The caller wipes out. Constant time. */
-void hchacha20(uint8_t out[static 32], const uint8_t key[static 32], const uint8_t nonce[static 16]);
+/* draft-irtf-cfrg-xchacha-03, section 2.2, for n nonces of 16 bytes: the 20 rounds of ChaCha over constants,
+ * key and nonce; out[i] is the first and the last row of the state, without the final addition. The caller
+ * wipes out. Constant time. */
+void hchacha20(uint8_t (*out)[32], const uint8_t key[static 32], const uint8_t *const *nonce, size_t n);
 
 #endif

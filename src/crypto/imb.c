@@ -4,30 +4,54 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
-#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "util/secret.h"
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const IMB_MGR *table;
 
-static void set_up(void)
+/* The library's code loads whole vectors from it. */
+static const size_t MGR_ALIGN = 64;
+
+IMB_MGR *imb_new(void)
 {
+	size_t size = (imb_get_mb_mgr_size() + MGR_ALIGN - 1) / MGR_ALIGN * MGR_ALIGN;
 	IMB_ARCH arch = IMB_ARCH_NONE;
 	IMB_MGR *m;
 
 	/* Below this the library would emulate AES instructions in C, with table look-ups: slow and not
 	 * constant-time. */
 	if ((imb_get_feature_flags() & IMB_CPUFLAGS_SSE) != IMB_CPUFLAGS_SSE)
-		return;
-	m = alloc_mb_mgr(0);
+		return NULL;
+	m = aligned_alloc(MGR_ALIGN, size);
 	if (!m)
-		return;
-	init_mb_mgr_auto(m, &arch);
-	if (arch < IMB_ARCH_SSE || imb_get_errno(m) != 0 || !m->gcm256_init_var_iv ||
-	    !m->chacha20_poly1305_init ||
-	    ((m->features & IMB_FEATURE_SELF_TEST) && !(m->features & IMB_FEATURE_SELF_TEST_PASS))) {
-		free_mb_mgr(m);
-		return;
+		return NULL;
+	memset(m, 0, size);
+	if (imb_set_pointers_mb_mgr(m, 0, 1))
+		init_mb_mgr_auto(m, &arch);
+	if (arch >= IMB_ARCH_SSE && imb_get_errno(m) == 0 &&
+	    (!(m->features & IMB_FEATURE_SELF_TEST) || (m->features & IMB_FEATURE_SELF_TEST_PASS)))
+		return m;
+	free(m);
+	return NULL;
+}
+
+void imb_free(IMB_MGR *m)
+{
+	if (m)
+		secret_wipe(m, imb_get_mb_mgr_size());
+	free(m);
+}
+
+static void set_up(void)
+{
+	IMB_MGR *m = imb_new();
+
+	if (m && (!m->gcm256_init_var_iv || !m->chacha20_poly1305_init)) {
+		imb_free(m);
+		m = NULL;
 	}
 	table = m; /* kept for the life of the process */
 }

@@ -13,4 +13,9 @@ const IMB_MGR *imb_get(void);
  * "VAES-AVX512", or the library's own word for a newer one. Static. function: a function pointer's bytes. */
 const char *imb_code(const void *function);
 
+/* A manager of the caller's own (200 KB, half a millisecond), whose job queue one thread may use. NULL for
+ * the same reasons, and if memory is short. imb_free wipes it; NULL is fine. */
+IMB_MGR *imb_new(void);
+void imb_free(IMB_MGR *m);
+
 #endif

@@ -247,17 +247,31 @@ static bool short_plain(struct s2v *s, const struct s2v_string *in, size_t lanes
 	return finish(s, S2V_BLOCK, lanes);
 }
 
+/* s->d = what the strings in front of the plaintext come to. */
+static bool mix_ads(struct s2v *s, const struct s2v_string *ad, size_t n_ad, size_t lanes)
+{
+	for (size_t i = 0; i < lanes; i++)
+		s->d[i] = s->zero_cmac;
+	for (size_t i = 0; i < n_ad; i++)
+		if (!mix_in(s, &ad[i], lanes))
+			return false;
+	return true;
+}
+
+int s2v_ads(struct s2v *s, const struct s2v_string *ad, size_t n_ad, size_t lanes, uint8_t (*ret)[S2V_BLOCK])
+{
+	if (lanes > S2V_LANES || !mix_ads(s, ad, n_ad, lanes))
+		return -EIO;
+	memcpy(ret, s->d, lanes * S2V_BLOCK);
+	return 0;
+}
+
 int s2v_lanes(struct s2v *s, const struct s2v_in *in, size_t lanes, uint8_t (*ret)[S2V_BLOCK])
 {
-	bool ok = lanes <= S2V_LANES;
-
-	for (size_t i = 0; ok && i < lanes; i++)
-		s->d[i] = s->zero_cmac;
-	for (size_t i = 0; ok && i < in->n_ad; i++)
-		ok = mix_in(s, &in->ad[i], lanes);
-	ok = ok && (in->plain.len < S2V_BLOCK ? short_plain(s, &in->plain, lanes)
-					      : long_plain(s, &in->plain, lanes));
-	if (!ok)
+	if (lanes > S2V_LANES || !mix_ads(s, in->ad, in->n_ad, lanes))
+		return -EIO;
+	if (!(in->plain.len < S2V_BLOCK ? short_plain(s, &in->plain, lanes)
+					: long_plain(s, &in->plain, lanes)))
 		return -EIO;
 	memcpy(ret, s->state, lanes * S2V_BLOCK);
 	return 0;

@@ -29,6 +29,10 @@ struct s2v_in {
 /* S2V(ad[0], .. , ad[n_ad - 1], plain) of `lanes` <= S2V_LANES messages. 0 or -EIO. */
 int s2v_lanes(struct s2v *s, const struct s2v_in *in, size_t lanes, uint8_t (*ret)[S2V_BLOCK]);
 
+/* Only the strings in front: D of RFC 5297, section 2.4, after the last of them. A plaintext P of 16 bytes or
+ * more then has S2V = CMAC(P xorend D). 0 or -EIO. */
+int s2v_ads(struct s2v *s, const struct s2v_string *ad, size_t n_ad, size_t lanes, uint8_t (*ret)[S2V_BLOCK]);
+
 /* CMAC of `lanes` messages. 0 or -EIO. */
 int s2v_cmac(struct s2v *s, const struct s2v_string *in, size_t lanes, uint8_t (*ret)[S2V_BLOCK]);
 

@@ -6,14 +6,28 @@
 
 static void hchacha_draft(void **state)
 {
-	uint8_t key[32], nonce[16], out[32];
+	enum { MOST = 9 };
+	uint8_t key[32], known[16], zero[16] = { 0 }, out[MOST][32], of_zero[1][32];
+	const uint8_t *nonce[MOST] = { zero };
 
 	(void)state;
 	/* draft-irtf-cfrg-xchacha-03, section 2.2.1 */
 	count_up(key, 32, 0);
-	unhex(nonce, 16, "000000090000004a0000000031415927");
-	hchacha20(out, key, nonce);
-	assert_hex(out, 32, "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc");
+	unhex(known, 16, "000000090000004a0000000031415927");
+	hchacha20(of_zero, key, nonce, 1);
+	/* In every place of a batch, whatever its size. */
+	for (size_t n = 1; n <= MOST; n++)
+		for (size_t at = 0; at < n; at++) {
+			for (size_t i = 0; i < n; i++)
+				nonce[i] = i == at ? known : zero;
+			memset(out, 0, sizeof(out));
+			hchacha20(out, key, nonce, n);
+			for (size_t i = 0; i < n; i++)
+				if (i != at)
+					assert_memory_equal(out[i], of_zero, 32);
+			assert_hex(out[at], 32,
+				   "82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc");
+		}
 }
 
 /* draft-irtf-cfrg-xchacha-03, appendix A.3.1 */
@@ -63,7 +77,7 @@ static void aead_draft(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST("HChaCha20 gives the draft's value", hchacha_draft),
+		TEST("HChaCha20 gives the draft's value, in every place of a batch", hchacha_draft),
 		TEST("every XChaCha20-Poly1305 back end gives the draft's ciphertext and tag", aead_draft),
 	};
 
