@@ -156,7 +156,8 @@ static int check_locks(const struct mount *m)
 /* One mount alone may be exclusive, or all of them shared. Who only reads harms nobody. */
 static int check_peers(struct mount *m)
 {
-	const char *policy = m->c->opt.peers ? m->c->opt.peers : "warn";
+	/* What the kernel gathers it would write over whatever another mount has written meanwhile. */
+	const char *policy = m->c->opt.peers ? m->c->opt.peers : m->c->opt.writeback ? "refuse" : "warn";
 	const bool shared = m->c->opt.sharing != VIEW_EXCLUSIVE;
 	struct peers_seen seen;
 	char why[TEXT_ERRNO_MAX];
@@ -331,6 +332,7 @@ static int do_mount(struct mount *m)
 		.noexec = o->noexec,
 		.kernel_cache = o->kernel_cache,
 		.serialize_reads = o->serialize_reads,
+		.writeback = o->writeback,
 		.fuse_debug = o->fusedebug,
 		.sharing = o->sharing,
 		.threads = (unsigned int)o->threads,

@@ -247,6 +247,8 @@ static int check_conflicts(const struct opts *o, struct err *err)
 		return conflict(err, "extpass", "masterkey");
 	if (o->extpass.n && o->fido2 && *o->fido2)
 		return conflict(err, "extpass", "fido2");
+	if (o->writeback && o->sharing != VIEW_EXCLUSIVE)
+		return conflict(err, "writeback", "sharedstorage");
 	if (o->key_fd < 0)
 		return 0;
 	if (o->masterkey || o->zerokey)

@@ -32,7 +32,7 @@ struct opts {
 	int64_t key_fd; /* -1: not given */
 	/* the mount */
 	bool acl, allow_other, dev, nodev, suid, nosuid, exec, noexec, ro, rw, nonempty, noprealloc, noxattr;
-	bool kernel_cache, serialize_reads;
+	bool kernel_cache, serialize_reads, writeback;
 	char *context, *ctlsock, *force_owner, *fsname, *ko, *peers;
 	struct opt_list badname;
 	enum view_sharing sharing;

@@ -173,6 +173,7 @@ static int prepare(struct session *s, struct view *v, const struct session_optio
 	s->ops.acl = o->acl;
 	s->ops.kernel_cache = o->kernel_cache;
 	s->ops.serialize_reads = o->serialize_reads;
+	s->ops.writeback = o->writeback && o->sharing == VIEW_EXCLUSIVE;
 	s->ops.max_read = max_read_of(o->ko);
 	s->ops.counters = o->counters;
 	s->threads = o->threads;

@@ -50,8 +50,10 @@ void ops_state_init(struct ops_state *s, struct view *v, enum view_sharing shari
  *   HANDLE_KILLPRIV   the kernel clears set-id bits, or we take version 2 in wire.c
  *   ATOMIC_O_TRUNC    the kernel truncates first, then opens
  *   SPLICE_*          data must be decrypted anyway
- *   WRITEBACK_CACHE   sizes and times of a store that others may touch are not the kernel's
- *   EXPORT_SUPPORT    would need lookups of "." and ".." */
+ *   WRITEBACK_CACHE   sizes and times of a store that others may touch are not the kernel's: only by
+ * -writeback, which is not for shared stores. Then the kernel reads through write-only handles to fill pages
+ * (the backing file is always open for both), appends by itself, and sends the times. EXPORT_SUPPORT    would
+ * need lookups of "." and ".." */
 static void init(void *userdata, struct fuse_conn_info *conn)
 {
 	const struct ops_state *s = userdata;
@@ -80,6 +82,10 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 	if (s->serialize_reads) {
 		never |= FUSE_CAP_ASYNC_READ;
 		want &= ~(unsigned int)FUSE_CAP_ASYNC_READ;
+	}
+	if (s->writeback) {
+		never &= ~(unsigned int)FUSE_CAP_WRITEBACK_CACHE;
+		want |= FUSE_CAP_WRITEBACK_CACHE;
 	}
 	if (s->acl) /* a default ACL takes the place of the umask, so that is the view's to apply */
 		want |= FUSE_CAP_POSIX_ACL | FUSE_CAP_DONT_MASK;

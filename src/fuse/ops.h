@@ -25,7 +25,7 @@ struct ops_state {
 	const struct view_ops *v;
 	enum view_sharing sharing;
 	struct ops_timeouts timeouts;
-	bool suid, acl, kernel_cache, serialize_reads;
+	bool suid, acl, kernel_cache, serialize_reads, writeback;
 	bool privileged;	    /* euid 0: writing does not clear set-id bits by itself */
 	unsigned int max_read;	    /* as given to mount(2) */
 	_Atomic uint64_t *counters; /* bytes read, bytes written; NULL: nobody wants to know */

@@ -165,7 +165,9 @@ void ops_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fus
 	off_t rc;
 
 	(void)ino;
-	if (!s->v->lseek) {
+	/* The kernel asks for data and holes without writing back what it has gathered: what it holds would
+	 * pass for a hole, and a copy would lack it. Refused, it takes the whole file for data. */
+	if (!s->v->lseek || s->writeback) {
 		(void)fuse_reply_err(req, ENOSYS);
 		return;
 	}

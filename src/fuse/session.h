@@ -23,6 +23,7 @@ struct session_options {
 	bool acl;
 	bool read_only, nonempty, dev, suid, noexec;
 	bool kernel_cache, serialize_reads, fuse_debug;
+	bool writeback; /* the kernel gathers writes; VIEW_EXCLUSIVE only, else without effect */
 	enum view_sharing sharing;
 	unsigned int threads;	    /* up to SESSION_THREADS_MAX, all started at once; 0 = choose */
 	unsigned long long idle_ms; /* -idle; 0 = never */

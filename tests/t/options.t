@@ -334,7 +334,7 @@ ok "-idle: no sooner than asked" test $(($(date +%s%N) - begin)) -gt 1200000000
 mount_store "$C" "$M" -longnames=false
 not_ok "-longnames=false: names of 200 bytes are refused" touch "$M/$(printf 'z%.0s' {1..200})"
 unmount "$M"
-for o in -noprealloc -serialize_reads -kernel_cache -sharedstorage -acl -nosyslog -nofail -devrandom -forcedecode -openssl=true -openssl=false; do
+for o in -noprealloc -serialize_reads -kernel_cache -writeback -sharedstorage -acl -nosyslog -nofail -devrandom -forcedecode -openssl=true -openssl=false; do
 	run mount_store "$C" "$M" $o
 	[ $rc = 0 ] || { fail "$o mounts" "exit code $rc $errout"; continue; }
 	rm -f "$M/w"
