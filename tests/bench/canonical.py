@@ -435,6 +435,24 @@ def about_machine():
             "fio": tool("fio --version")}
 
 
+def regime(machine, busy=()):
+    """In words: how loud the neighbours were, by the load at the start and what was busy before each visit."""
+    load, cpus = float(machine["loadavg"].split()[0]), machine["cpus"] or 1
+    busy = sorted(busy)
+    loud = load > 0.5 * cpus or (busy and statistics.median(busy) > 0.10)
+    return "%s: load %.1f on %d processors at the start%s" % ("loud" if loud else "quiet", load, cpus,
+        ", %.0f %% busy with others before a visit (median)" % (100 * statistics.median(busy)) if busy else "")
+
+
+# Left out of the record: where on one machine things lay.
+PRIVATE = ("machine", "contestants", "backing", "tarball", "json", "table")
+
+
+def public(v):
+    """A command without the directory its program lies in."""
+    return re.sub(r"(^|\s)/\S*/(?=\S)", r"\1", v) if isinstance(v, str) else v
+
+
 def save(a, cs, res, names, bl, errors):
     s = summarise(res, names, a.rows, bl)
     t = table(s, res, names, a.rows, bl)
@@ -442,8 +460,10 @@ def save(a, cs, res, names, bl, errors):
         t += "\nERRORS\n" + "\n".join("  %s round %d %s: %s" % (n, r, w, e.strip().replace("\n", " | ")[-200:]) for n, r, w, e in errors)
     if a.json:
         with open(a.json, "w") as f:
-            json.dump({"machine": a.machine, "args": {k: v for k, v in vars(a).items() if k != "machine"}, "contestants": cs,
-                       "rows": [r for r in ROWS if r[0] in a.rows], "summary": s, "visits": res, "errors": errors}, f, indent=1)
+            json.dump({"machine": a.machine, "regime": regime(a.machine, [v["busy_before"] for vs in res.values() for v in vs]),
+                       "args": {k: v for k, v in vars(a).items() if k not in PRIVATE},
+                       "contestants": [{k: public(v) for k, v in c.items()} for c in cs],
+                       "rows": [r for r in ROWS if r[0] in a.rows], "summary": s, "visits": res, "errors": [[public(x) for x in e] for e in errors]}, f, indent=1)
     if a.table:
         with open(a.table, "w") as f:
             f.write(t + "\n")

@@ -2,6 +2,7 @@
 """run.py - what `make bench` runs: canonical.py over four contestants, a table, JSON and a chart in tests/bench/results.
 
     run.py [--build DIR] [--quick] [--rounds N] [--rows A,B] [--only native,go,ours] [--backing DIR] [--linux]
+           [--cipher aessiv|xchacha] [--options "OPTIONS OF OUR MOUNT"] [--size-mb N]
 
 Contestants: the native directory; this directory's copying passthrough (passthrough.c); the Go gocryptfs, if it is
 installed; ours. --quick: small sizes, one round, to see that it runs. --linux: the tree is Debian's kernel source
@@ -23,10 +24,13 @@ import canonical    # noqa: beside this file
 import chart        # noqa
 
 
-def contestants(build):
-    def gocryptfs(prog):
-        return {"init": prog + " -q -init -passfile {pass} {cipher}", "mount": prog + " -q -passfile {pass} {cipher} {mnt}",
-                "mount_fast": prog + " -q -zerokey {cipher} {mnt}"}
+def contestants(build, cipher=None, options=""):
+    """cipher: "aessiv" or "xchacha" instead of AES-GCM; options: of our mount only."""
+    def gocryptfs(prog, more=""):
+        flag = " -" + cipher if cipher else ""
+        return {"init": prog + " -q -init%s -passfile {pass} {cipher}" % flag,
+                "mount": prog + " -q %s -passfile {pass} {cipher} {mnt}" % more,
+                "mount_fast": prog + " -q %s -zerokey%s {cipher} {mnt}" % (more, flag)}
     out = [{"name": "native"}]
     pt = os.path.join(build, "tests/bench/passthrough")
     if os.access(pt, os.X_OK):
@@ -34,7 +38,7 @@ def contestants(build):
     go = os.environ.get("GOCRYPTFS_GO", "/usr/bin/gocryptfs")
     if os.access(go, os.X_OK):
         out.append(dict(gocryptfs(go), name="go"))
-    out.append(dict(gocryptfs(os.path.join(build, "gocryptfs")), name="ours"))
+    out.append(dict(gocryptfs(os.path.join(build, "gocryptfs"), options), name="ours"))
     return out
 
 
@@ -70,6 +74,8 @@ def main():
     p.add_argument("--quick", action="store_true")
     p.add_argument("--linux", action="store_true")
     p.add_argument("--rounds", type=int)
+    p.add_argument("--cipher", choices=["aessiv", "xchacha"]), p.add_argument("--options", default="")
+    p.add_argument("--size-mb", type=int)
     p.add_argument("--rows"), p.add_argument("--only"), p.add_argument("--out")
     p.add_argument("--backing", default="/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp")
     a = p.parse_args()
@@ -78,15 +84,16 @@ def main():
         sys.exit("the benchmark drops the page cache between rows: run it as root")
     work = os.path.join(a.backing, "gcf-bench.%d" % os.getpid())
     os.makedirs(work)
-    out = a.out or os.path.join(results_dir(a.build), time.strftime("%Y-%m-%d") + "-" + platform.node())
+    out = a.out or os.path.join(results_dir(a.build), time.strftime("%Y-%m-%d") + "-" + platform.node() +
+                          ("-" + a.cipher if a.cipher else ""))
     try:
-        cs = contestants(a.build)
+        cs = contestants(a.build, a.cipher, a.options)
         with open(work + "/contestants.json", "w") as f:
             json.dump(cs, f)
         rounds = a.rounds or (1 if a.quick else 5)
         args = ["--contestants", work + "/contestants.json", "--backing", work + "/b", "--tarball", tarball(a, work),
                 "--rounds", str(rounds), "--baseline", "passthrough,go", "--json", out + ".json", "--table", out + ".txt",
-                "--size-mb", "64" if a.quick else "512", "--fio-mb", "32" if a.quick else "128",
+                "--size-mb", str(a.size_mb or (64 if a.quick else 512)), "--fio-mb", "32" if a.quick else "128",
                 "--fio-secs", "1" if a.quick else "2", "--meta-files", "2000" if a.quick else "20000"]
         rows = a.rows.split(",") if a.rows else [r[0] for r in canonical.ROWS]
         if not shutil.which("fio"):
