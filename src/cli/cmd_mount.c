@@ -105,8 +105,7 @@ static int check_cipherdir(struct mount *m)
 {
 	const struct opts *o = &m->c->opt;
 	char why[TEXT_ERRNO_MAX];
-	struct statvfs vfs;
-	struct statfs fs;
+	struct statfs fs = { 0 };
 
 	m->dirfd = fd_openat(AT_FDCWD, m->c->cipherdir, O_RDONLY | O_DIRECTORY, 0);
 	if (m->dirfd < 0) {
@@ -114,13 +113,13 @@ static int check_cipherdir(struct mount *m)
 		return EXITCODE_CIPHERDIR;
 	}
 	m->noprealloc = o->noprealloc;
-	if (!m->noprealloc && fstatfs(m->dirfd, &fs) == 0 && fs.f_type == BTRFS_SUPER_MAGIC &&
-	    !view_counts_quota(m->dirfd)) {
+	(void)fstatfs(m->dirfd, &fs); /* nothing known: nothing assumed */
+	if (!m->noprealloc && fs.f_type == BTRFS_SUPER_MAGIC && !view_counts_quota(m->dirfd)) {
 		log_info("%sBtrfs detected, forcing -noprealloc.%s", log_yellow(), log_reset());
 		m->noprealloc = true;
 	}
 	m->read_only = o->ro;
-	if (fstatvfs(m->dirfd, &vfs) != 0 || !(vfs.f_flag & ST_RDONLY) || o->ro)
+	if (!(fs.f_flags & ST_RDONLY) || o->ro)
 		return 0;
 	if (o->rw) {
 		log_error("Cipherdir %s is on a read-only filesystem, -rw is not possible", m->c->cipherdir);
