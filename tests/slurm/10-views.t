@@ -20,12 +20,14 @@ echo
 srun -N1 -n1 -w cn2 bash -c 'echo "from cn2: $(cat /crypt/a/hello)"; echo two >/crypt/a/two'
 cat /crypt/a/two
 env | grep -c CRYPTSTORE_TICKET || :
+echo "reads ahead $(cat "/sys/class/bdi/$(mountpoint -d /crypt/a)/read_ahead_kb") KiB"
 E
 is "the batch job completes" "$state" COMPLETED
 like "the view's path is in the job's environment" "$out" '^view /crypt/a$'
 like "tasks on both nodes write into one view" "$out" '^hello task\.0 task\.1 task\.2 task\.3 $'
 like "what node 1 wrote is read on node 2" "$out" '^from cn2: hello$'
 like "what node 2 wrote is read on node 1" "$out" '^two$'
+like "the kernel reads ahead as far as root may say" "$out" '^reads ahead 1024 KiB$'
 like "the ticket is not in the tasks' environment" "$out" '^0$'
 all_clean "after a batch job"
 like "the audit trail has the opening" "$(cat "$CL_BASE/log/audit.json")" '"event": "open", "node": "cn2", "job": "1", "uid": 61001, "store": "[0-9a-f]{32}", "ticket": "[0-9a-f]{32}", "mode": "rw,shared"'

@@ -49,7 +49,11 @@ static int start_daemons(struct job *job, struct err *err)
 
 	for (size_t i = 0; r == 0 && i < job->n; i++)
 		r = daemon_start(job, &job->stores[i], err);
-	return r == 0 ? daemon_wait_ready(job, err) : r;
+	if (r == 0)
+		r = daemon_wait_ready(job, err);
+	if (r == 0)
+		ns_raise_readahead(job);
+	return r;
 }
 
 static char *environment_text(const struct job *job)

@@ -19,5 +19,9 @@ int ns_enter(int ns_fd);
 
 /* In the namespace of the caller: is the view mounted? *ret_minor: number of its FUSE connection. */
 bool ns_view_mounted(const char *view, unsigned int *ret_minor);
+/* Let the kernel read further ahead in the job's views than their daemons, who are the user, may ask for.
+ * Only once they have answered the first request, whose reply lowers it. An optimisation: nothing is said of
+ * failure. */
+void ns_raise_readahead(const struct job *job);
 
 #endif
