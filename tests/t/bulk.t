@@ -419,6 +419,36 @@ else
 	like "on a terminal there is a bar" "$(tr '\r' '\n' <shown)" '^.\[Kimport \[=* *\] +[0-9]+% .* of 357\.[0-9] MiB, [0-9]+ files, '
 fi
 like "which is gone at the end" "$(tail -n 2 shown | head -n 1)" 'import: 3006 files'
+# A minute is too long for a test: a wait that would end in 60 s ends at once, and says so.
+if command -v cc >/dev/null; then
+	cat >hurry.c <<'C'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *until)
+{
+	static int hurried;
+	int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *) = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (hurried++ > 0)
+		return real(c, m, until);
+	fprintf(stderr, "waits %.0f s\n", (double)(until->tv_sec - now.tv_sec) + (double)(until->tv_nsec - now.tv_nsec) / 1e9);
+	return ETIMEDOUT;
+}
+C
+	cc -shared -fPIC -o hurry.so hurry.c -ldl
+	new_store minute
+	LD_PRELOAD=$T/hurry.so import small minute
+	like "in a job's log there is a line a minute" "$errout" 'waits (60|59) s
+cryptstore: import: [0-9]+ files, .* copied, .*/s, 0 errors'
+else
+	skip "in a job's log there is a line a minute" "no compiler"
+fi
 new_store q
 "$PY" onpty.py shown "$CS" import --quiet --key "passfile:$T/pw" small q >/dev/null </dev/null
 unlike "--quiet: there is none" "$(cat shown)" '\[='
