@@ -13,8 +13,8 @@
 #include "util/fd.h"
 #include "volume/volume.h"
 
-/* A thousand nodes that open a store at once all do this. HASHED_MAX: a name that has to be fetched from a file of its
- * own costs three requests, and a few say as much as many. */
+/* A thousand nodes that open a store at once all do this. HASHED_MAX: a name that has to be fetched from a
+ * file of its own costs three requests, and a few say as much as many. */
 enum { PROBE_MAX = 64, HASHED_MAX = 4 };
 
 struct probe {

@@ -9,8 +9,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from taplib import *    # noqa: the tests are written in its words
 
-# By what a server of a cluster file system sees: closing, and reading to the end of a file that was read whole, cost it
-# nothing or go with something counted.
+# By what a server of a cluster file system may see. Reads of the end of a file count; closing does not.
 KINDS = {"open": ("openat", "open"), "attributes": ("newfstatat", "fstat", "stat", "lstat", "statx", "access", "faccessat", "faccessat2",
                                                   "readlink", "readlinkat", "getxattr", "fgetxattr", "lgetxattr"),
          "file system": ("fstatfs", "statfs"), "read": ("read", "pread64"), "lock": ("fcntl",), "list": ("getdents64",)}
@@ -24,6 +23,7 @@ def trace(s, *opts, fds=()):
     p = subprocess.Popen(["strace", "-f", "-y", "-s", "256", "-o", log, GCF, "-fg", "-q", *opts, s.cipher, s.mnt], stdin=subprocess.DEVNULL, pass_fds=fds)
     if not wait_for(lambda: is_mounted(s.mnt), 60):
         raise RuntimeError("not mounted: " + open(log, errors="replace").read()[-2000:])
+    os.listdir(s.mnt)       # it serves
     s.unmount()
     p.wait(60)
     counts, largest = dict.fromkeys([*KINDS, "other"], 0), 0
@@ -36,7 +36,7 @@ def trace(s, *opts, fds=()):
             break
         if call == "mmap":
             largest = max(largest, int(rest.split(",")[1]))
-        if s.cipher not in rest or call in LOCAL or (call == "fcntl" and "F_OFD" not in rest) or '"", ' in rest and call == "read":
+        if s.cipher not in rest or call in LOCAL or (call == "fcntl" and "F_OFD" not in rest):
             continue
         counts[next((k for k, calls in KINDS.items() if call in calls), "other")] += 1
     return counts, largest
@@ -78,11 +78,11 @@ command([*INIT, s.cipher])
 empty, largest = node(s, "-sharedstorage")
 print("# a node's opening of an empty store, -sharedstorage:", words(empty))
 ok(largest < KDF_BYTES, "with the key handed over no password is stretched", "a mapping of %d bytes" % largest)
-ok(empty["read"] <= 3 and empty["list"] <= 2 and empty["other"] == 0,
+ok(empty["read"] <= 4 and empty["list"] <= 2 and empty["other"] == 0,
    "the configuration and an IV are read, and the top directory's first page to see that the key fits", empty)
 ok(empty["open"] <= 10 and empty["attributes"] <= 4 and empty["file system"] <= 2 and empty["lock"] <= 11,
    "and little else is asked", empty)
-ok(sum(empty.values()) <= 32, "all in all not more than site-docs/performance.md says", empty)
+ok(sum(empty.values()) <= 33, "all in all not more than site-docs/performance.md says", empty)
 alone, _ = node(s)
 print("# exclusive:", words(alone))
 ok(sum(alone.values()) <= sum(empty.values()), "nor for an exclusive mount", alone)
