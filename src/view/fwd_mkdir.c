@@ -291,10 +291,15 @@ int fwd_rmdir_at(struct view *v, const struct dirref *dir, const struct cname *c
 	r = check_empty(fd, &have_iv);
 	if (r == 0) {
 		tmp_name(tmp);
-		if (renameat(dir->fd, cn->name, dir->fd, tmp) < 0)
+		if (renameat(dir->fd, cn->name, dir->fd, tmp) < 0) {
 			r = -errno;
-		else
-			r = remove_hidden(v, dir->fd, fd, tmp, cn->name);
+		} else {
+			/* Perhaps not what was opened: another node may have removed that and made it anew.
+			 */
+			auto_fd int hidden = fd_openat(dir->fd, tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+			r = remove_hidden(v, dir->fd, hidden < 0 ? fd : hidden, tmp, cn->name);
+		}
 	}
 	if (r < 0)
 		(void)fchmod(fd, mode);
