@@ -1,4 +1,4 @@
-/* kdf.h - key derivation and hashes, all from libcrypto. */
+/* kdf.h - key derivation and hashes, from libcrypto; scrypt from libsodium where built with it. */
 #ifndef CRYPTO_KDF_H
 #define CRYPTO_KDF_H
 
