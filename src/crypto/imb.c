@@ -88,10 +88,6 @@ const char *imb_code(const void *function)
 						{ "avx512", "AVX512" },
 						{ "fma_avx512", "AVX512-IFMA" },
 						{ "vaes_avx512", "VAES-AVX512" } };
-	static const char *const by_arch[] = { [IMB_ARCH_SSE] = "SSE",
-					       [IMB_ARCH_AVX] = "AVX",
-					       [IMB_ARCH_AVX2] = "AVX2",
-					       [IMB_ARCH_AVX512] = "AVX512" };
 	const char *ending = symbol_ending(function);
 	const IMB_MGR *m = imb_get();
 
@@ -102,8 +98,16 @@ const char *imb_code(const void *function)
 	if (ending)
 		return ending;
 	/* linked without symbols: what it says of itself is less exact */
-	return m && m->used_arch >= IMB_ARCH_SSE && m->used_arch <= IMB_ARCH_AVX512 ? by_arch[m->used_arch]
-										    : "";
+	switch (m ? m->used_arch : IMB_ARCH_NONE) {
+	case IMB_ARCH_SSE:
+		return "SSE";
+	case IMB_ARCH_AVX2:
+		return "AVX2";
+	case IMB_ARCH_AVX512:
+		return "AVX512";
+	default: /* the first AVX is not known to version 2 any more */
+		return "";
+	}
 }
 
 #endif
