@@ -35,6 +35,25 @@ struct view_dir {
 	_Alignas(uint64_t) char buf[DIR_BUF];
 };
 
+/* Pin the directory with its IV. Without IV it is damaged, unless another node (or thread) tries to remove it
+ * this moment: then it has lost its name before its IV, and may get both back. */
+static int get_with_iv(struct view *v, struct view_node *node, struct dirref *ret)
+{
+	int r = dir_get(v, node, true, ret);
+
+	if (r != -ENOENT)
+		return r;
+	pthread_mutex_lock(&v->lock);
+	dir_cache_drop(v, node);
+	pthread_mutex_unlock(&v->lock);
+	r = dir_get(v, node, false, ret);
+	if (r < 0)
+		return r == -ESTALE || r == -ENOTDIR ? -ENOENT : r;
+	dir_put(ret);
+	r = dir_get(v, node, true, ret);
+	return r == -ENOENT ? -EUCLEAN : r;
+}
+
 int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret)
 {
 	struct view_dir *d;
@@ -44,9 +63,9 @@ int fwd_opendir(struct view *v, struct view_node *node, struct view_dir **ret)
 	if (r < 0)
 		return r;
 	dir_put(&ref);
-	r = dir_get(v, node, true, &ref);
+	r = get_with_iv(v, node, &ref);
 	if (r < 0)
-		return r == -ENOENT ? -EUCLEAN : r; /* the directory is there, its IV is not */
+		return r;
 	auto_fd int fd = fd_openat(ref.fd, ".", O_RDONLY | O_DIRECTORY, 0);
 
 	dir_put(&ref);

@@ -91,20 +91,25 @@ int longname_ensure(int dirfd, const struct cname *cn)
 	return r;
 }
 
+static bool is_gone(int e)
+{
+	return e == ENOENT || e == ESTALE; /* ESTALE: removed elsewhere while we looked */
+}
+
 /* 1, 0, or -errno if that cannot be told. */
 static int is_there(int dirfd, const char *name)
 {
 	int r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
 
-	if (r < 0 && errno == ENOENT) {
+	if (r < 0 && is_gone(errno)) {
 		stat_names_anew(dirfd);
 		r = faccessat(dirfd, name, F_OK, AT_SYMLINK_NOFOLLOW);
 	}
-	return r == 0 ? 1 : errno == ENOENT ? 0 : -errno;
+	return r == 0 ? 1 : is_gone(errno) ? 0 : -errno;
 }
 
 /* Both or neither, whatever others do to either: everybody who has changed one looks until they agree, so the
- * last one leaves them so. */
+ * last one leaves them so. An error may come of what another does this moment: only the last one counts. */
 static int settle(int dirfd, const struct cname *cn)
 {
 	char path[LONGNAME_PATH];
@@ -114,18 +119,15 @@ static int settle(int dirfd, const struct cname *cn)
 	for (int i = 0; i < SETTLE_ROUNDS; i++) {
 		int named = is_there(dirfd, path), entry = is_there(dirfd, cn->name);
 
-		if (named < 0 || entry < 0)
-			return named < 0 ? named : entry;
-		if (named == entry)
+		r = named < 0 ? named : entry < 0 ? entry : 0;
+		if (r == 0 && named == entry)
 			return 0;
-		if (entry)
+		if (r == 0 && entry)
 			r = longname_ensure(dirfd, cn);
-		else
-			r = unlinkat(dirfd, path, 0) < 0 && errno != ENOENT ? -errno : 0;
-		if (r < 0)
-			return r;
+		else if (r == 0)
+			r = unlinkat(dirfd, path, 0) < 0 && !is_gone(errno) ? -errno : 0;
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 void longname_remove(int dirfd, const struct cname *cn)

@@ -409,6 +409,33 @@ static void a_damaged_iv_is_eio_never_enosys(void **state)
 	fx_close(&fx);
 }
 
+/* As another node's rmdir leaves it between its steps: hidden, its IV taken out. */
+static void a_directory_being_removed_is_no_damage(void **state)
+{
+	struct fixture fx;
+	struct view_entry d;
+	struct view_dir *dir;
+	char name[4200], hidden[4200], iv[4300];
+
+	(void)state;
+	open_default(&fx);
+	d = mkdir_in(&fx, fx_root(&fx), "d");
+	fx_forget(&fx, &d);
+	(void)snprintf(name, sizeof(name), "%s", fx_stored(&fx, "d"));
+	(void)snprintf(hidden, sizeof(hidden), "%s", name);
+	(void)snprintf(strrchr(hidden, '/'), 64, "/%s1", NAME_RMDIR_PREFIX);
+	(void)snprintf(iv, sizeof(iv), "%s/%s", name, NAME_DIRIV);
+	view_close(fx.view); /* IVs are cached for the life of a view */
+	fx_mount(&fx, &(struct view_options){ .sharing = VIEW_SHARED });
+	assert_int_equal(fx.ops->lookup(fx.view, fx_root(&fx), "d", &d), 0);
+	assert_int_equal(unlink(iv), 0);
+	assert_int_equal(fx.ops->opendir(fx.view, d.node, &dir), -EUCLEAN); /* its descriptor is cached now */
+	assert_int_equal(rename(name, hidden), 0);
+	assert_int_equal(fx.ops->opendir(fx.view, d.node, &dir), -ENOENT);
+	fx_forget(&fx, &d);
+	fx_close(&fx);
+}
+
 static void symlinks_keep_target_size_and_access_time(void **state)
 {
 	struct fixture fx;
@@ -848,6 +875,7 @@ int main(void)
 		cmocka_unit_test(a_reused_inode_number_is_another_node),
 		cmocka_unit_test(what_moved_behind_our_back_is_found_again),
 		cmocka_unit_test(a_damaged_iv_is_eio_never_enosys),
+		cmocka_unit_test(a_directory_being_removed_is_no_damage),
 		cmocka_unit_test(symlinks_keep_target_size_and_access_time),
 		cmocka_unit_test(padded_targets_have_their_true_size),
 		cmocka_unit_test(xattrs_round_trip),
