@@ -25,11 +25,12 @@ chosen() { sed -n 's/^[A-Za-z0-9-]*: \([^ ]*\) \[\(.*\)\]$/\1=\2/p'; }
 expect()
 {
 	local name code sep=
-	for name in AES-GCM-256-ipsec-mb AES-GCM-256-OpenSSL AES-SIV-512-batched AES-SIV-512-OpenSSL XChaCha20-Poly1305-ipsec-mb \
+	for name in AES-GCM-256-ipsec-mb AES-GCM-256-OpenSSL AES-SIV-512-ipsec-mb AES-SIV-512-batched AES-SIV-512-OpenSSL XChaCha20-Poly1305-ipsec-mb \
 		XChaCha20-Poly1305-OpenSSL; do
 		case $name in
 		AES-GCM-256-ipsec-mb) code=$1 ;;
 		AES-GCM-256-OpenSSL) code=$2 ;;
+		AES-SIV-512-ipsec-mb) code=${1#VAES-} ;; # CMAC has no code for VAES
 		AES-SIV*) code=$3 ;;
 		XChaCha20-Poly1305-ipsec-mb) code=$4 ;;
 		*) code=$5 ;;
