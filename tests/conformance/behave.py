@@ -223,6 +223,7 @@ def readdir(d):
 def times(d):
     f = d + "/t"
     make(f, b"x" * 10000)
+    time.sleep(0.02)     # in another tick of the clock, so that the change shows and what was just written is read anew
     os.utime(f, ns=(10 ** 18, 10 ** 18 + 123456789))
     st = os.stat(f)
     say("times to the nanosecond", (st.st_atime_ns, st.st_mtime_ns))

@@ -51,6 +51,10 @@ mode_test()
 			skipped=$((skipped + 1)) # so it does there
 		elif [ $rc = 0 ] && ! grep -q 'fail:' "$T/stress.$s"; then
 			skipped=$((skipped + 1))
+		elif [ "$s" = xattr ] && ! grep 'fail:' "$T/stress.$s" | grep -qv 'listxattr failed, errno=7 '; then
+			# On tmpfs it makes so many that their list just fits into the kernel's 64 KiB (XATTR_LIST_MAX);
+			# encrypted names are longer, in the format itself.
+			skipped=$((skipped + 1))
 		else
 			failed=$((failed + 1))
 			bad+="$s (exit $rc): $(grep -E 'fail|error|unsuccessful' "$T/stress.$s" | head -n 4)
@@ -59,7 +63,7 @@ mode_test()
 	done
 	is "$mode: no stressor fails that does not on the backing file system" "$bad" ""
 	[ $passed -gt 20 ] && pass "$mode: more than 20 stressors ran" || fail "$mode: more than 20 stressors ran" "$passed"
-	table stress-ng "$mode" $passed $failed $skipped "skipped: not in this stress-ng, or not possible on the backing file system"
+	table stress-ng "$mode" $passed $failed $skipped "skipped: not in this stress-ng, not possible below, or a list of more than 64 KiB"
 }
 for_modes mode_test "allow_other default"
 done_testing
