@@ -359,16 +359,22 @@ static void look(const struct peers *p, struct peers_seen *ret)
 	}
 }
 
+static bool is_on_nfs(int dirfd)
+{
+	struct statfs fs;
+
+	return fstatfs(dirfd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC;
+}
+
 /* An NFSv4 client that was given a delegation of a file keeps read locks on it to itself. One that has it
  * open for writing is given none, and one that sets a mode (here: the one it has) gives it back, and its
  * locks to the server. */
-static int open_watched(int dirfd, const char *name)
+static int open_watched(int dirfd, const char *name, bool nfs)
 {
 	const int flags = O_NOFOLLOW | O_NONBLOCK;
-	struct statfs fs;
 	int fd;
 
-	if (fstatfs(dirfd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC) {
+	if (nfs) {
 		fd = fd_openat(dirfd, name, O_RDWR | flags, 0);
 		if (fd >= 0)
 			return fd;
@@ -378,22 +384,21 @@ static int open_watched(int dirfd, const char *name)
 
 static void give_delegation_back(int fd)
 {
-	struct statfs fs;
 	struct stat st;
 
-	if (fstatfs(fd, &fs) == 0 && fs.f_type == NFS_SUPER_MAGIC &&
-	    (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+	if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 		(void)fchmod(fd, st.st_mode & 07777); /* only its owner can: the others are not seen */
 }
 
 int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_seen)
 {
+	const bool nfs = is_on_nfs(dirfd);
 	int r = -ENOENT, marked = 0;
 
 	*p = PEERS_NONE;
 	*ret_seen = (struct peers_seen){ false, false };
 	for (int i = 0; i < PEERS_FILES; i++) {
-		auto_fd int fd = open_watched(dirfd, files[i]);
+		auto_fd int fd = open_watched(dirfd, files[i], nfs);
 		int e =
 		    fd < 0 ? fd
 			   : lock_byte(fd, F_OFD_SETLK, F_RDLCK, shared ? BYTE_SHARED : BYTE_EXCLUSIVE, NULL);
@@ -403,7 +408,8 @@ int peers_join(struct peers *p, int dirfd, bool shared, struct peers_seen *ret_s
 			continue;
 		}
 		marked++;
-		give_delegation_back(fd);
+		if (nfs)
+			give_delegation_back(fd);
 		p->fd[i] = take_fd(&fd);
 	}
 	look(p, ret_seen);

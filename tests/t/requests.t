@@ -80,9 +80,9 @@ print("# a node's opening of an empty store, -sharedstorage:", words(empty))
 ok(largest < KDF_BYTES, "with the key handed over no password is stretched", "a mapping of %d bytes" % largest)
 ok(empty["read"] <= 4 and empty["list"] <= 2 and empty["other"] == 0,
    "the configuration and an IV are read, and the top directory's first page to see that the key fits", empty)
-ok(empty["open"] <= 10 and empty["attributes"] <= 4 and empty["file system"] <= 8 and empty["lock"] <= 11,
+ok(empty["open"] <= 10 and empty["attributes"] <= 4 and empty["file system"] <= 3 and empty["lock"] <= 11,
    "and little else is asked", empty)
-ok(sum(empty.values()) <= 39, "all in all not more than site-docs/performance.md says", empty)
+ok(sum(empty.values()) <= 34, "all in all not more than site-docs/performance.md says", empty)
 alone, _ = node(s)
 print("# exclusive:", words(alone))
 ok(sum(alone.values()) <= sum(empty.values()), "nor for an exclusive mount", alone)
