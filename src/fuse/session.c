@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fuse/ctlsock.h"
@@ -16,6 +15,7 @@
 #include "fuse/lockwait.h"
 #include "fuse/monitor.h"
 #include "fuse/workers.h"
+#include "util/clock.h"
 #include "util/log.h"
 
 enum {
@@ -41,10 +41,7 @@ struct loop {
 
 static uint64_t now_ms(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_us() / 1000;
 }
 
 static void ask_unmount(struct loop *l)

@@ -9,7 +9,9 @@
  * waiting twice in a row, and the threads are not simply computing (see waiting()), it adds some;
  *   - threads that were not needed for a second park, the last one first to come back; the pages of all
  * their buffers go back. So no request waits longer than about 2 * TICK_MS for a thread as long as fewer than
- * max are stuck. */
+ * max are stuck;
+ *   - one of the waiting threads may ask again and again for the next request instead of sleeping (eager.h).
+ */
 #include "workers.h"
 
 #define FUSE_USE_VERSION 312
@@ -25,12 +27,13 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "fuse/eager.h"
 #include "fuse/ops.h"
 #include "fuse/wire.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/secret.h"
 
 enum {
@@ -56,6 +59,8 @@ struct worker {
 	pthread_cond_t unpark;
 	bool parked;
 	int fd;		  /* a clone, or the session's own */
+	int eager;	  /* a clone that does not sleep in read(2), or -1 */
+	int channel;	  /* that of the two which the request came from: the answer must go there */
 	uint8_t *map;	  /* BUFFER bytes */
 	uint64_t written; /* node whose data lies in it, up to `used` bytes of the request */
 	size_t used;
@@ -70,6 +75,7 @@ struct workers {
 	void *ready_arg;
 	unsigned int base, max, processors;
 	int event;
+	struct eager eager;
 	atomic_uint active;  /* threads neither parked nor ended */
 	atomic_uint reading; /* those of them waiting in read(2) */
 	atomic_uint peak;    /* most threads busy at once since the last trim */
@@ -90,14 +96,6 @@ struct workers {
 	uint64_t last_starved, last_trim;
 	unsigned long last_done, last_slow;
 };
-
-static uint64_t clock_us(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static void poke(struct workers *w)
 {
@@ -127,6 +125,22 @@ static void note_load(struct workers *w, unsigned int left)
 		poke(w);
 }
 
+static ssize_t fetch(struct worker *me, void *raw)
+{
+	const size_t size = BUFFER - PAGE + WIRE_WRITE_HEADER;
+	ssize_t n = eager_read(&me->all->eager, me->eager, raw, size);
+
+	me->channel = me->eager;
+	if (n != -EAGAIN)
+		return n;
+	me->channel = me->fd;
+	n = read(me->fd, raw, size);
+	if (n < 0)
+		return -errno;
+	eager_slept(&me->all->eager, clock_us());
+	return n;
+}
+
 /* Wait for a request. Returns its length, or 0 when this thread should end. */
 static size_t receive(struct worker *me, void *raw)
 {
@@ -135,20 +149,18 @@ static size_t receive(struct worker *me, void *raw)
 	while (!atomic_load(&w->stop)) {
 		unsigned int left;
 		ssize_t n;
-		int err;
 
 		atomic_fetch_add(&w->reading, 1);
-		n = read(me->fd, raw, BUFFER - PAGE + WIRE_WRITE_HEADER);
-		err = errno;
+		n = fetch(me, raw);
 		left = atomic_fetch_sub(&w->reading, 1) - 1;
 		if (n > 0) {
 			note_load(w, left);
 			return (size_t)n;
 		}
 		/* ENOENT: interrupted before we got it */
-		if (n < 0 && (err == EINTR || err == EAGAIN || err == ENOENT))
+		if (n == -EINTR || n == -EAGAIN || n == -ENOENT)
 			continue;
-		finish(w, n == 0 || err == ENODEV ? 0 : -err); /* ENODEV: unmounted or aborted */
+		finish(w, n == -ENODEV ? 0 : (int)n); /* ENODEV: unmounted or aborted */
 		break;
 	}
 	return 0;
@@ -195,10 +207,10 @@ static void answer(struct worker *me, void *raw, size_t n)
 {
 	struct workers *w = me->all;
 	struct fuse_buf buf = { .size = n, .mem = raw };
-	uint64_t start = clock_us();
+	uint64_t start = clock_us(), end;
 	bool is_init, is_bulk;
 
-	wire_begin(me->fd, raw, n);
+	wire_begin(me->channel, raw, n);
 	is_init = wire_is_init();
 	is_bulk = wire_is_bulk();
 	wipe_others(me, raw, n);
@@ -206,7 +218,9 @@ static void answer(struct worker *me, void *raw, size_t n)
 	wire_end();
 	if (is_init && w->ready)
 		w->ready(w->ready_arg);
-	if (clock_us() - start > (is_bulk ? SLOW_BULK_US : SLOW_US))
+	end = clock_us();
+	eager_answered(&w->eager, end);
+	if (end - start > (is_bulk ? SLOW_BULK_US : SLOW_US))
 		atomic_fetch_add_explicit(&me->slow, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&me->done, 1, memory_order_relaxed);
 }
@@ -243,6 +257,14 @@ static bool unpark_one(struct workers *w)
 	return true;
 }
 
+static void close_channels(const struct workers *w, const struct worker *me)
+{
+	if (me->eager >= 0)
+		(void)close(me->eager);
+	if (me->fd != fuse_session_fd(w->se))
+		(void)close(me->fd);
+}
+
 static int start_one(struct workers *w)
 {
 	struct worker *me = &w->worker[w->started];
@@ -259,6 +281,8 @@ static int start_one(struct workers *w)
 	me->fd = w->started == 0 ? -1 : wire_clone(fuse_session_fd(w->se));
 	if (me->fd < 0)
 		me->fd = fuse_session_fd(w->se);
+	/* More threads than these join only when the store is slow: then nothing is gained by asking. */
+	me->eager = w->started < BASE_MAX ? eager_clone(fuse_session_fd(w->se), w->processors) : -1;
 	(void)pthread_cond_init(&me->unpark, NULL);
 	(void)pthread_attr_init(&attr);
 	(void)pthread_attr_setstacksize(&attr, STACK);
@@ -271,8 +295,7 @@ static int start_one(struct workers *w)
 	}
 	atomic_fetch_sub(&w->active, 1);
 	(void)pthread_cond_destroy(&me->unpark);
-	if (me->fd != fuse_session_fd(w->se))
-		(void)close(me->fd);
+	close_channels(w, me);
 	(void)munmap(me->map, BUFFER);
 	return -rc;
 }
@@ -441,8 +464,7 @@ void workers_free(struct workers *w)
 		return;
 	for (unsigned int i = 0; w->worker && i < w->started; i++) {
 		(void)pthread_cond_destroy(&w->worker[i].unpark);
-		if (w->worker[i].fd != fuse_session_fd(w->se))
-			(void)close(w->worker[i].fd);
+		close_channels(w, &w->worker[i]);
 		secret_wipe(w->worker[i].map, PAGE + w->worker[i].used);
 		(void)munmap(w->worker[i].map, BUFFER);
 	}
