@@ -11,6 +11,7 @@
 
 #include "cryptstore/bulk.h"
 #include "util/cleanup.h"
+#include "util/clock.h"
 #include "util/pool.h"
 
 enum { BAR_WIDTH = 24, BAR_NS = 250000000, LOG_SECONDS = 60, BYTES_TEXT = 32 };
@@ -29,10 +30,7 @@ static atomic_bool bar_shown;
 
 double bulk_now(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+	return (double)clock_us() / 1e6;
 }
 
 static void wipe_bar(void)

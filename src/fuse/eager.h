@@ -1,7 +1,7 @@
 /* eager.h - asking for the next request without sleeping, while requests follow each other closely.
  *
  * To put a processor to sleep and wake it up again costs 5 to 50 us (more in a virtual machine), most
- * requests cost less. The measurements are in site-docs/performance.md. */
+ * requests cost less. The measurements are in site-docs/adr/0012. */
 #ifndef GCF_FUSE_EAGER_H
 #define GCF_FUSE_EAGER_H
 

@@ -135,10 +135,7 @@ static ssize_t fetch(struct worker *me, void *raw)
 		return n;
 	me->channel = me->fd;
 	n = read(me->fd, raw, size);
-	if (n < 0)
-		return -errno;
-	eager_slept(&me->all->eager, clock_us());
-	return n;
+	return n < 0 ? -errno : n;
 }
 
 /* Wait for a request. Returns its length, or 0 when this thread should end. */
@@ -210,6 +207,8 @@ static void answer(struct worker *me, void *raw, size_t n)
 	uint64_t start = clock_us(), end;
 	bool is_init, is_bulk;
 
+	if (me->channel == me->fd)
+		eager_slept(&w->eager, start);
 	wire_begin(me->channel, raw, n);
 	is_init = wire_is_init();
 	is_bulk = wire_is_bulk();

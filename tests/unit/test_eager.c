@@ -20,6 +20,14 @@ static void begin(struct session *s)
 	assert_int_equal(pipe2(s->request, O_NONBLOCK | O_CLOEXEC), 0);
 }
 
+/* ... in which the last request came soon after an answer. */
+static void begin_close(struct session *s)
+{
+	begin(s);
+	eager_answered(&s->e, 1000);
+	eager_slept(&s->e, 1000 + SOON);
+}
+
 static void end(struct session *s)
 {
 	(void)close(s->request[0]);
@@ -87,10 +95,8 @@ static void one_asks(void **state)
 	struct session s;
 
 	(void)state;
-	begin(&s);
+	begin_close(&s);
 	send_request(&s);
-	eager_answered(&s.e, 1000);
-	eager_slept(&s.e, 1000 + SOON);
 	atomic_store(&s.e.asking, true); /* by another thread */
 	ask_for(&s, -EAGAIN);
 	atomic_store(&s.e.asking, false);
@@ -103,9 +109,7 @@ static void errors_are_handed_on(void **state)
 	struct session s;
 
 	(void)state;
-	begin(&s);
-	eager_answered(&s.e, 1000);
-	eager_slept(&s.e, 1000 + SOON);
+	begin_close(&s);
 	(void)close(s.request[0]);
 	ask_for(&s, -EBADF);
 	assert_false(atomic_load(&s.e.asking));
