@@ -41,15 +41,24 @@ class Node:
             time.sleep(0.01)
 
     def unmount(self):
-        if self.daemon:
-            subprocess.run(["fusermount3", "-u", self.mnt], stderr=subprocess.DEVNULL)
-            try:
-                self.daemon.wait(20)
-            except subprocess.TimeoutExpired:
-                self.daemon.kill()
-                self.daemon.wait()
+        """A daemon that will not end is a defect: the exception tells what it waits in."""
+        if not self.daemon:
+            return
+        for fd in self.files.values():      # or the mount is busy
+            os.close(fd)
+        self.files = {}
+        d, self.daemon = self.daemon, None
+        p = subprocess.run(["fusermount3", "-u", self.mnt], stderr=subprocess.PIPE, text=True)
+        try:
+            d.wait(20)
+        except subprocess.TimeoutExpired:
+            waits = [open("/proc/%d/task/%s/wchan" % (d.pid, t)).read() for t in os.listdir("/proc/%d/task" % d.pid)]
+            d.kill()
+            d.wait()
+            raise RuntimeError("the daemon of %s outlived its unmount (%s) by 20 s, in %s" %
+                               (self.cipher, p.stderr.strip() or "which succeeded", " ".join(waits)))
+        finally:
             subprocess.run(["umount", "-l", self.mnt], stderr=subprocess.DEVNULL)
-        self.daemon = None
 
 
 def record(index, size):
@@ -173,15 +182,15 @@ def p_create(n, prefix, count, **_):
 
 
 def p_create_check(n, prefix, count, writers, **_):
-    wrong = bad = 0
+    wrong, c = 0, Count()
     for k in range(count):
         try:
             with open(n.path("%s%d" % (prefix, k)), "rb") as f:
                 if f.read() != b"".join(record(i, 100) for i in range(writers)):
                     wrong += 1
-        except OSError:
-            bad += 1
-    return dict(wrong=wrong, bad=bad)
+        except OSError as e:
+            c.error(e)
+    return dict(wrong=wrong, bad=c.errors, what=c.what)
 
 
 def p_excl(n, prefix, count, **_):
@@ -574,7 +583,7 @@ def main():
         try:
             if cmd["cmd"] == "quit":
                 n.unmount()
-                return
+                return 0
             if cmd["cmd"] == "mount":
                 n.id, n.n = cmd["id"], cmd["n"]
                 n.mount()
@@ -587,7 +596,10 @@ def main():
                 answer = globals()["p_" + cmd["cmd"]](n, **cmd.get("args", {}))
         except Exception as e:      # noqa: whatever went wrong is the answer
             answer = dict(failed="%s: %s" % (type(e).__name__, e))
+            if cmd["cmd"] == "quit":
+                print(answer["failed"], file=sys.stderr)
+                return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
