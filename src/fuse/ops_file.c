@@ -25,7 +25,8 @@ static void set_open_flags(const struct ops_state *s, struct fuse_file_info *fi,
 #endif
 	}
 	/* A reader has nothing to flush. Not so in the shared modes: flush also drops the process's locks. */
-	if (s->sharing == VIEW_EXCLUSIVE && (fi->flags & O_ACCMODE) == O_RDONLY)
+	if (!view_needs_flush(s->view) ||
+	    (s->sharing == VIEW_EXCLUSIVE && (fi->flags & O_ACCMODE) == O_RDONLY))
 		fi->noflush = 1;
 }
 

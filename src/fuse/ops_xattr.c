@@ -45,10 +45,18 @@ void ops_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	}
 	if (size > XATTR_BYTES_MAX)
 		size = XATTR_BYTES_MAX;
-	if (size > 0 && !(value = ops_scratch(size)))
+	if (size > 0 && !(value = ops_scratch(size))) {
 		(void)fuse_reply_err(req, ENOMEM);
-	else
-		reply_value(req, s->v->getxattr(s->view, ops_node(s, ino), name, value, size), value, size);
+		return;
+	}
+
+	ssize_t rc = s->v->getxattr(s->view, ops_node(s, ino), name, value, size);
+
+	/* `ls -l` asks this of every file where SELinux is off, until a file system says that it has no
+	 * labels. */
+	if (rc == -ENODATA && strcmp(name, "security.selinux") == 0)
+		rc = -EOPNOTSUPP;
+	reply_value(req, rc, value, size);
 }
 
 void ops_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)

@@ -133,6 +133,11 @@ static void look_at_fs(struct view *v)
 	v->is_local = fs.f_type == FS_EXT4 || fs.f_type == FS_XFS || fs.f_type == FS_TMPFS;
 }
 
+bool view_needs_flush(const struct view *v)
+{
+	return view_is_shared(v) || !v->is_local;
+}
+
 int view_open_forward(struct view **ret, const struct volume *vol, int dirfd, const struct view_options *opt,
 		      struct err *err)
 {

@@ -51,6 +51,8 @@ struct view_node {
 	bool seen;
 	off_t seen_size;
 	struct timespec seen_mtime, seen_ctime;
+	/* Writes since then that ended within a page: the kernel has kept none of these pages. */
+	atomic_uchar ragged;
 };
 
 /* A cached O_PATH descriptor of a directory; closed when evicted and no longer used. */

@@ -187,6 +187,15 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	return done;
 }
 
+/* A block is as large as a page of the kernel's where this matters. Losing count is harmless. */
+static void note_ragged(struct view_node *node)
+{
+	unsigned char n = atomic_load_explicit(&node->ragged, memory_order_relaxed);
+
+	if (n < 2)
+		atomic_store_explicit(&node->ragged, (unsigned char)(n + 1), memory_order_relaxed);
+}
+
 ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t off, const uint8_t *buf,
 		 size_t n)
 {
@@ -212,6 +221,8 @@ ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t of
 		if ((size_t)done < chunk)
 			break;
 	}
+	if ((off + total) % LAYOUT_BLOCK)
+		note_ragged(f->of->node);
 	atomic_fetch_add_explicit(&f->v->bytes_written, total, memory_order_relaxed);
 	if (f->sync && fdatasync(f->fd) < 0)
 		return -errno;

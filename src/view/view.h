@@ -183,6 +183,10 @@ bool view_counts_quota(int fd);
 void view_close(struct view *v);
 struct view_node *view_root(struct view *v); /* borrowed; never forgotten */
 
+/* Is there anything to do at close(2) of a file that was written? Not where write(2) on the backing file
+ * system has told everything and nobody else waits for locks. Constant. */
+bool view_needs_flush(const struct view *v);
+
 /* Counters for -idle and status; relaxed atomics, monotone but for open_files. */
 struct view_stats {
 	uint64_t name_ops;   /* operations on names since start */

@@ -103,6 +103,15 @@ def switched_off(s):
     fails((errno.ENODATA, errno.EOPNOTSUPP), "-noxattr: nothing is there", os.getxattr, s / "n", "user.a")
 
 
+def labels(s):
+    """`ls -l` asks every file for its label until it hears that there are none; one that was stored is found all the same."""
+    put(s / "labelled", b""), put(s / "bare", b"")
+    os.setxattr(s / "labelled", "security.selinux", b"system_u:object_r:tmp_t:s0")
+    eq(os.getxattr(s / "labelled", "security.selinux"), b"system_u:object_r:tmp_t:s0", "a stored label is found")
+    fails(errno.EOPNOTSUPP, "where there is none, no file is asked again", os.getxattr, s / "bare", "security.selinux")
+    fails(errno.ENODATA, "any other attribute that is not there is only that", os.getxattr, s / "bare", "security.other")
+
+
 def main():
     need_fuse()
     probe = os.path.join(T, "probe")
@@ -118,6 +127,10 @@ def main():
     sub(acls, s)
     if os.geteuid() == 0:
         sub(enforced, s)
+        if os.path.exists("/sys/fs/selinux/enforce"):
+            skip("labels", "SELinux answers for them here")
+        else:
+            sub(labels, Store().mount())
     else:
         skip("-acl is enforced", "needs root")
     if "gocryptfs 2.3" not in (go_version() or "") or GCF != GO:
