@@ -384,8 +384,9 @@ def main(argv=None):
     p.add_argument("--time-limit", type=float, default=0, help="start no further visit after this many seconds")
     p.add_argument("--json"); p.add_argument("--table")
     a = p.parse_args(argv)
-    a.backing = os.path.realpath(a.backing); a.md5 = None; a.machine = about_machine()
+    a.backing = os.path.realpath(a.backing); a.md5 = None
     os.makedirs(a.backing, exist_ok=True)
+    a.machine = about_machine(a.backing)
     cs = json.load(open(a.contestants))
     if a.only:
         cs = [next(c for c in cs if c["name"] == n) for n in a.only.split(",")]
@@ -415,7 +416,7 @@ def main(argv=None):
     return 1 if errors else 0
 
 
-def about_machine():
+def about_machine(backing):
     """What a figure is worth nothing without."""
     def first(path, key):
         try:
@@ -432,7 +433,7 @@ def about_machine():
             "memory_kib": first("/proc/meminfo", "MemTotal"), "kernel": os.uname().release, "uname": " ".join(os.uname()),
             "loadavg": open("/proc/loadavg").read().strip(), "libfuse": tool("pkg-config --modversion fuse3"),
             "openssl": tool("openssl version"), "ipsec_mb": tool("dpkg-query -W -f '${Version}' libipsec-mb1 libipsec-mb-dev 2>/dev/null"),
-            "fio": tool("fio --version")}
+            "fio": tool("fio --version"), "filesystem": tool("stat -f -c %%T '%s'" % backing)}
 
 
 def regime(machine, busy=()):

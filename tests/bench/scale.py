@@ -272,7 +272,7 @@ def main():
         sys.exit("the page cache is dropped between steps: run this as root")
     build, backing = os.path.realpath(a.build), os.path.join(os.path.realpath(a.backing), "gcf-scale.%d" % os.getpid())
     out = a.out or os.path.join(run.results_dir(build), time.strftime("%Y-%m-%d") + "-scale")
-    places, machine = [], canonical.about_machine()
+    places, machine = [], canonical.about_machine(a.backing)
     try:
         for c in run.contestants(build):
             if c["name"] in a.only.split(","):
