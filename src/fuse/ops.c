@@ -50,6 +50,7 @@ void ops_state_init(struct ops_state *s, struct view *v, enum view_sharing shari
  *   HANDLE_KILLPRIV   the kernel clears set-id bits, or we take version 2 in wire.c
  *   ATOMIC_O_TRUNC    the kernel truncates first, then opens
  *   SPLICE_*          data must be decrypted anyway
+ *   DIRECT_IO_ALLOW_MMAP  pages of a mapping would be kept beside direct I/O (-sharedstorage=strict)
  *   WRITEBACK_CACHE   sizes and times of a store that others may touch are not the kernel's: only by
  * -writeback, which is not for shared stores. Then the kernel reads through write-only handles to fill pages
  * (the backing file is always open for both), appends by itself, and sends the times. EXPORT_SUPPORT    would
@@ -66,6 +67,9 @@ static void init(void *userdata, struct fuse_conn_info *conn)
 
 #ifdef FUSE_CAP_HANDLE_KILLPRIV_V2
 	never |= FUSE_CAP_HANDLE_KILLPRIV_V2;
+#endif
+#ifdef FUSE_CAP_DIRECT_IO_ALLOW_MMAP
+	never |= FUSE_CAP_DIRECT_IO_ALLOW_MMAP;
 #endif
 	if (s->sharing == VIEW_EXCLUSIVE) {
 		never |= locks; /* the kernel keeps them by itself */
