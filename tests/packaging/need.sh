@@ -6,16 +6,9 @@ need()
 {
 	local p missing=()
 	command -v dpkg-query >/dev/null || skip_all "this suite is written for Debian"
+	GCF_INSTALL=${GCF_INSTALL:-yes} "$(dirname "${BASH_SOURCE[0]}")/../need-packages" "$@" | sed 's/^/# /'
 	for p; do installed "$p" || missing+=("$p"); done
-	[ ${#missing[@]} -gt 0 ] || return 0
-	[ "${GCF_INSTALL:-yes}" = yes ] || skip_all "not installed: ${missing[*]}"
-	[ "$(id -u)" = 0 ] || skip_all "not installed, and only root can: ${missing[*]}"
-	DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" \
-		>"$T/apt.log" 2>&1 </dev/null || {
-		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 update -qq >>"$T/apt.log" 2>&1
-		DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y -qq --no-install-recommends "${missing[@]}" \
-			>>"$T/apt.log" 2>&1 </dev/null
-	} || { diag "$(tail -n 5 "$T/apt.log")"; skip_all "apt cannot install: ${missing[*]}"; }
+	[ ${#missing[@]} -eq 0 ] || skip_all "not installed: ${missing[*]}"
 }
 # need_pip DIRECTORY PACKAGE...: a venv of the system's Python (others may lie where an ordinary user cannot read).
 need_pip()
