@@ -155,6 +155,8 @@ int node_fd_get(struct view *v, struct view_node *node, struct view_file *f, str
 		ret->path_only = false;
 		return 0; /* removed, but open */
 	}
+	if (node->type == S_IFDIR && (ret->fd = dir_cache_dup(v, node)) >= 0)
+		return 0; /* removed, but somebody is in it */
 	return r;
 }
 

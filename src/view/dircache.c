@@ -2,6 +2,7 @@
  * parents, checked to be the same object; so the number of descriptors does not grow with the number of
  * files. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,6 +73,20 @@ static struct dirfd *uncache(struct view *v, struct view_node *node)
 void dir_cache_drop(struct view *v, struct view_node *node)
 {
 	finish(uncache(v, node));
+}
+
+int dir_cache_dup(struct view *v, const struct view_node *node)
+{
+	int fd = -ENOENT;
+
+	pthread_mutex_lock(&v->lock);
+	if (!node->names && node->dirfd) {
+		fd = fcntl(node->dirfd->fd, F_DUPFD_CLOEXEC, 0);
+		if (fd < 0)
+			fd = -errno;
+	}
+	pthread_mutex_unlock(&v->lock);
+	return fd;
 }
 
 void dir_cache_done(struct view *v)

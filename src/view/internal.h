@@ -191,6 +191,8 @@ int dir_get(struct view *v, struct view_node *node, bool want_iv, struct dirref 
 void dir_put(struct dirref *r);
 void dir_cache_drop(struct view *v,
 		    struct view_node *node); /* forget what is cached of a removed directory */
+/* A copy of the cached O_PATH descriptor of a directory that was removed here; -ENOENT if there is none. */
+int dir_cache_dup(struct view *v, const struct view_node *node);
 void dir_cache_done(struct view *v);
 int dir_read_iv(int dirfd, uint8_t ret[static NAME_IV_LEN]);
 

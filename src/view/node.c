@@ -270,7 +270,10 @@ void node_drop_name(struct view *v, const struct node_id *id, bool last, struct 
 		name_free(v, take_name(node, parent, cname));
 		if (last)
 			node->hashed = false;
-		dir_cache_drop(v, node);
+		/* A removed directory keeps its cached descriptor while the kernel knows it: it may be
+		 * somebody's working directory. */
+		if (node->names)
+			dir_cache_drop(v, node);
 	}
 	pthread_mutex_unlock(&v->lock);
 }

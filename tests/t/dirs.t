@@ -252,6 +252,25 @@ def identity(s):
     ok(True, "a name that is now a directory, now a file")
 
 
+def inside(top):
+    """What a program sees whose working directory is removed under it."""
+    def answer(fn, *args):
+        try:
+            return fn(*args)
+        except OSError as e:
+            return errno.errorcode[e.errno]
+    os.mkdir(top + "/home")
+    put(top + "/home/f", b"x"), os.unlink(top + "/home/f")
+    os.chdir(top + "/home")
+    os.rmdir(top + "/home")
+    try:
+        st = answer(os.stat, ".")
+        return [st if isinstance(st, str) else (oct(st.st_mode), st.st_nlink), answer(os.listdir, "."), answer(os.mkdir, "again"),
+                answer(os.open, "f", os.O_CREAT | os.O_WRONLY), answer(os.stat, "f"), answer(os.chmod, ".", 0o700)]
+    finally:
+        os.chdir("/")
+
+
 def main():
     need_fuse()
     for mode, init in MODES.items():
@@ -264,6 +283,9 @@ def main():
     s = Store().mount()
     sub(strangers, s)
     sub(identity, s)
+    native = os.path.join(T, "native")
+    os.mkdir(native)
+    eq(inside(s.mnt), inside(native), "who is in a directory that is removed sees what the file system below would show")
     done()
 
 

@@ -205,7 +205,8 @@ static void a_removed_directory_answers_while_it_is_open(void **state)
 		assert_int_not_equal(fx.ops->readdir(open_dir, 0, take_name, &names), -EIO);
 		assert_int_equal(names.n, 0);
 		fx.ops->releasedir(open_dir);
-		assert_int_equal(fx.ops->getattr(fx.view, d.node, NULL, &st), -ENOENT);
+		/* One that was removed here may still be a working directory. */
+		assert_int_equal(fx.ops->getattr(fx.view, d.node, NULL, &st), by_others ? -ENOENT : 0);
 		fx_forget(&fx, &d);
 	}
 	/* The kernel drops requests at an unmount: what is still open then is closed by the view. */
