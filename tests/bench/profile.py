@@ -51,13 +51,16 @@ class Profiled(canonical.Visit):
 
         def looked():
             trace = self.trace() if self.traced else None
-            before, t0 = snapshot(self.pids), time.monotonic()
-            r = fn()
-            wall = time.monotonic() - t0
+            before, t0, calls = snapshot(self.pids), time.monotonic(), {}
+            try:
+                r = fn()
+            finally:
+                wall = time.monotonic() - t0
+                if trace:
+                    calls = self.counts(trace)
             after, k = snapshot(self.pids), n if r is None else wall / r     # fio tells seconds per I/O
             self.seen[row] = [(b - a) / k for a, b in zip(before, after)] + [wall / k]
-            if trace:
-                self.calls[row] = {name: c / k for name, c in self.counts(trace).items()}
+            self.calls[row] = {name: c / k for name, c in calls.items()}
             return r
         self.seen = getattr(self, "seen", {})
         self.calls = getattr(self, "calls", {})

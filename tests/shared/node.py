@@ -45,18 +45,21 @@ class Node:
         if not self.daemon:
             return
         for fd in self.files.values():      # or the mount is busy
-            os.close(fd)
+            try:
+                os.close(fd)
+            except OSError:                 # of a daemon that was killed since
+                pass
         self.files = {}
         d, self.daemon = self.daemon, None
         p = subprocess.run(["fusermount3", "-u", self.mnt], stderr=subprocess.PIPE, text=True)
         try:
             d.wait(20)
         except subprocess.TimeoutExpired:
-            waits = [open("/proc/%d/task/%s/wchan" % (d.pid, t)).read() for t in os.listdir("/proc/%d/task" % d.pid)]
+            where = subprocess.run("cat /proc/%d/task/*/wchan" % d.pid, shell=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
             d.kill()
             d.wait()
             raise RuntimeError("the daemon of %s outlived its unmount (%s) by 20 s, in %s" %
-                               (self.cipher, p.stderr.strip() or "which succeeded", " ".join(waits)))
+                               (self.cipher, p.stderr.strip() or "which succeeded", where.stdout))
         finally:
             subprocess.run(["umount", "-l", self.mnt], stderr=subprocess.DEVNULL)
 

@@ -84,9 +84,11 @@ def data(a, b, say, strict):
     stop = []
 
     def write():
-        for k in range(200):
-            os.pwrite(fd, bytes([65 + k % 2]) * (4 * CHUNK), 0)
-        stop.append(1)
+        try:
+            for k in range(200):
+                os.pwrite(fd, bytes([65 + k % 2]) * (4 * CHUNK), 0)
+        finally:
+            stop.append(1)
 
     def read():
         bad = 0
@@ -302,10 +304,12 @@ def replaced(a, b, say, strict):
     stop = []
 
     def replace():
-        for k in range(1, 200):
-            put(a("new.tmp"), b"%09d" % k * 100)
-            os.rename(a("new.tmp"), a("new"))
-        stop.append(1)
+        try:
+            for k in range(1, 200):
+                put(a("new.tmp"), b"%09d" % k * 100)
+                os.rename(a("new.tmp"), a("new"))
+        finally:
+            stop.append(1)
 
     def read():
         mixed = n = 0
