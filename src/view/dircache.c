@@ -69,7 +69,8 @@ static struct dirfd *uncache(struct view *v, struct view_node *node)
 	return unref_locked(d);
 }
 
-/* Called with the lock held: close(2) of an O_PATH descriptor does no I/O. */
+/* Called with the lock held: close(2) of an O_PATH descriptor does no I/O, but for the end of a removed
+ * directory. */
 void dir_cache_drop(struct view *v, struct view_node *node)
 {
 	finish(uncache(v, node));

@@ -26,28 +26,17 @@ static bool has_rested(const struct stat *st)
 	return now.tv_sec - st->st_mtim.tv_sec >= 2 && now.tv_sec - st->st_ctim.tv_sec >= 2;
 }
 
-/* view.lock held. Exclusive mode: what has changed since the last look was written here, by an open that has
- * not been released yet (the kernel does not wait for that). */
-static bool is_being_written(const struct view *v, const struct view_node *node, const struct view_file *self)
+/* Are the kernel's pages of this file still good? Remembers the state for the next open. A change is no news
+ * to the kernel if it came through it: a file is often opened before the release of its writer has come. */
+static bool see(struct view *v, struct view_node *node, const struct stat *st)
 {
-	if (view_is_shared(v) || !node->of)
-		return false;
-	for (const struct view_file *f = node->of->files; f; f = f->next)
-		if (f->writable && f != self)
-			return true;
-	return false;
-}
-
-/* Are the kernel's pages of this file still good, now that self was opened? Remembers the state for the next
- * open. */
-static bool see(struct view *v, struct view_node *node, const struct view_file *self, const struct stat *st)
-{
+	bool wrote = atomic_exchange(&node->wrote, false) && !view_is_shared(v);
 	bool keep;
 
 	pthread_mutex_lock(&v->lock);
 	keep = node->seen && ((node->seen_size == st->st_size && same_time(&node->seen_mtime, &st->st_mtim) &&
 			       same_time(&node->seen_ctime, &st->st_ctim)) ||
-			      is_being_written(v, node, self));
+			      wrote);
 	node->seen = !view_is_shared(v) || has_rested(st);
 	node->seen_size = st->st_size;
 	node->seen_mtime = st->st_mtim;
@@ -58,13 +47,10 @@ static bool see(struct view *v, struct view_node *node, const struct view_file *
 
 /* Pages written in part are missing among those the kernel has kept, and it asks for each hole by itself: a
  * small file that was written in odd pieces is sooner read anew, in one request. */
-static bool is_riddled(struct view_node *node, int flags, const struct stat *st)
+static bool is_riddled(const struct view_node *node, int flags, const struct stat *st)
 {
-	if ((flags & O_ACCMODE) == O_WRONLY || st->st_size > SMALL_FILE ||
-	    atomic_load_explicit(&node->ragged, memory_order_relaxed) < 2)
-		return false;
-	atomic_store_explicit(&node->ragged, 0, memory_order_relaxed);
-	return true;
+	return (flags & O_ACCMODE) != O_WRONLY && st->st_size <= SMALL_FILE &&
+	       atomic_load_explicit(&node->ragged, memory_order_relaxed) >= 2;
 }
 
 int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file **ret, bool *ret_keep_cache)
@@ -92,13 +78,16 @@ int fwd_open(struct view *v, struct view_node *node, int flags, struct view_file
 			return r;
 		}
 	}
-	bool keep = see(v, node, *ret, &st) && !(flags & O_TRUNC);
+	bool keep = see(v, node, &st) && !(flags & O_TRUNC);
 
 	if (!keep)
 		io_refresh(*ret, 0, 0);
-
+	if (is_riddled(node, flags, &st))
+		keep = false;
+	if (!keep)
+		atomic_store_explicit(&node->ragged, 0, memory_order_relaxed);
 	if (ret_keep_cache)
-		*ret_keep_cache = keep && !is_riddled(node, flags, &st);
+		*ret_keep_cache = keep;
 	return 0;
 }
 
@@ -163,7 +152,7 @@ static int create_new(struct view *v, const struct view_caller *who, struct view
 		return r;
 	}
 	(void)take_fd(&fd);
-	(void)see(v, ret->node, *ret_file, &st);
+	(void)see(v, ret->node, &st);
 	return 0;
 }
 
@@ -217,6 +206,6 @@ void fwd_release(struct view_file *f)
 	/* What the kernel holds now it has read or written through us: good until somebody else changes the
 	 * file. Shared modes: another node may have written meanwhile, so only the next open knows. */
 	if (f->writable && !view_is_shared(f->v) && stat_at(f->fd, "", &st, NULL) == 0)
-		(void)see(f->v, f->of->node, f, &st);
+		(void)see(f->v, f->of->node, &st);
 	openfile_release(f);
 }

@@ -306,6 +306,18 @@ int fwd_rmdir_at(struct view *v, const struct dirref *dir, const struct cname *c
 	return r;
 }
 
+/* A directory that is about to be removed may be somebody's working directory: have its descriptor cached. */
+static void hold_known(struct view *v, const struct node_id *id)
+{
+	struct view_node *node = node_known(v, id);
+	struct dirref dir;
+
+	if (node && dir_get(v, node, v->use_iv, &dir) == 0)
+		dir_put(&dir);
+	if (node)
+		node_unref(v, node);
+}
+
 int fwd_rmdir(struct view *v, struct view_node *parent, const char *name)
 {
 	struct node_id id;
@@ -316,6 +328,8 @@ int fwd_rmdir(struct view *v, struct view_node *parent, const char *name)
 	if (r < 0)
 		return r == -EPERM ? -ENOENT : r;
 	r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+	if (r == 0 && S_ISDIR(st.st_mode))
+		hold_known(v, &id);
 	if (r == 0)
 		r = fwd_rmdir_at(v, &at.dir, &at.cn);
 	if (r == 0) {

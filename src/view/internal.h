@@ -51,7 +51,9 @@ struct view_node {
 	bool seen;
 	off_t seen_size;
 	struct timespec seen_mtime, seen_ctime;
-	/* Writes since then that ended within a page: the kernel has kept none of these pages. */
+	/* Written through the kernel's pages since then. */
+	atomic_bool wrote;
+	/* Writes that ended within a page, of which the kernel has kept none. */
 	atomic_uchar ragged;
 };
 
@@ -93,7 +95,8 @@ struct view_file {
 	int fd;
 	int flock_fd; /* lock.c: carries the flock(2) of this open, -1 if none */
 	bool writable;
-	bool sync; /* O_SYNC or O_DSYNC: every write is durable before it is acknowledged */
+	bool direct; /* opened with O_DIRECT: past the kernel's pages */
+	bool sync;   /* O_SYNC or O_DSYNC: every write is durable before it is acknowledged */
 };
 
 struct view {
@@ -171,6 +174,8 @@ int node_intern(struct view *v, struct view_node *parent, const char *cname, con
 		const struct node_id *id, struct view_entry *ret);
 void node_forget(struct view *v, struct view_node *node, uint64_t n);
 void node_unref(struct view *v, struct view_node *node);
+/* The node of this object, if it is known, with a reference of the caller's (node_unref); else NULL. */
+struct view_node *node_known(struct view *v, const struct node_id *id);
 /* The object id lost its name (parent, cname). last: it was the only link, so the number may be reused from
  * now on. */
 void node_drop_name(struct view *v, const struct node_id *id, bool last, struct view_node *parent,

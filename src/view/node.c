@@ -237,6 +237,18 @@ static struct view_node *by_id(struct view *v, const struct node_id *id)
 	return NULL;
 }
 
+struct view_node *node_known(struct view *v, const struct node_id *id)
+{
+	struct view_node *node;
+
+	pthread_mutex_lock(&v->lock);
+	node = by_id(v, id);
+	if (node)
+		node->refs++;
+	pthread_mutex_unlock(&v->lock);
+	return node;
+}
+
 /* Take one name away. Returns it unlinked from the node but still holding its parent, or NULL. */
 static struct node_name *take_name(struct view_node *node, struct view_node *parent, const char *cname)
 {

@@ -137,6 +137,7 @@ int openfile_new(struct view *v, struct view_node *node, int fd, int flags, stru
 	f->refs = 1;
 	f->writable = (flags & O_ACCMODE) != O_RDONLY;
 	f->sync = flags & O_DSYNC;
+	f->direct = flags & O_DIRECT;
 	pthread_mutex_lock(&v->lock);
 	if (!node->of) {
 		node->of = fresh;

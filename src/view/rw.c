@@ -187,12 +187,16 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	return done;
 }
 
-/* A block is as large as a page of the kernel's where this matters. Losing count is harmless. */
-static void note_ragged(struct view_node *node)
+/* For the next open: what the kernel's pages are worth. Losing count is harmless. */
+static void note_write(const struct view_file *f, uint64_t end)
 {
+	struct view_node *node = f->of->node;
 	unsigned char n = atomic_load_explicit(&node->ragged, memory_order_relaxed);
 
-	if (n < 2)
+	if (f->direct)
+		return;
+	atomic_store(&node->wrote, true);
+	if (end % LAYOUT_BLOCK && n < 2) /* a block is as large as a page where this matters */
 		atomic_store_explicit(&node->ragged, (unsigned char)(n + 1), memory_order_relaxed);
 }
 
@@ -221,8 +225,7 @@ ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t of
 		if ((size_t)done < chunk)
 			break;
 	}
-	if ((off + total) % LAYOUT_BLOCK)
-		note_ragged(f->of->node);
+	note_write(f, off + total);
 	atomic_fetch_add_explicit(&f->v->bytes_written, total, memory_order_relaxed);
 	if (f->sync && fdatasync(f->fd) < 0)
 		return -errno;
