@@ -126,12 +126,19 @@ static int new_fuse_session(struct session *s, const struct session_options *o)
 	return rc;
 }
 
-/* Replies go through wire.c, to the descriptor their request came from. */
+/* Replies go through wire.c, to the descriptor their request came from. libfuse before 3.13 (RHEL 9) sends
+ * them to the session's, so there all requests must be read from that one. */
 static int attach_io(struct session *s)
 {
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 13)
 	static const struct fuse_custom_io io = { .writev = wire_writev, .read = wire_read };
 
 	return fuse_session_custom_io(s->se, &io, fuse_session_fd(s->se));
+#else
+	(void)s;
+	wire_one_channel();
+	return 0;
+#endif
 }
 
 static int mount_at(struct session *s)

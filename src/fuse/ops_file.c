@@ -8,6 +8,15 @@
 #include "fuse/lockwait.h"
 #include "fuse/wire.h"
 
+static void no_flush(struct fuse_file_info *fi)
+{
+#if FUSE_VERSION >= FUSE_MAKE_VERSION(3, 11)
+	fi->noflush = 1;
+#else
+	(void)fi;
+#endif
+}
+
 /* What the kernel may do with its copy of the file while this handle is open. */
 static void set_open_flags(const struct ops_state *s, struct fuse_file_info *fi, bool keep)
 {
@@ -27,7 +36,7 @@ static void set_open_flags(const struct ops_state *s, struct fuse_file_info *fi,
 	/* A reader has nothing to flush. Not so in the shared modes: flush also drops the process's locks. */
 	if (!view_needs_flush(s->view) ||
 	    (s->sharing == VIEW_EXCLUSIVE && (fi->flags & O_ACCMODE) == O_RDONLY))
-		fi->noflush = 1;
+		no_flush(fi);
 }
 
 void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -28,6 +28,7 @@ static _Thread_local struct {
 } current;
 
 static atomic_bool handles_killpriv;
+static bool one_channel;
 
 void wire_begin(int fd, const void *raw, size_t n)
 {
@@ -130,12 +131,19 @@ ssize_t wire_read(int fd, void *buf, size_t n, void *userdata)
 	return read(fd, buf, n);
 }
 
+void wire_one_channel(void)
+{
+	one_channel = true;
+}
+
 int wire_clone(int fd)
 {
 	uint32_t from = (uint32_t)fd;
-	int ret = open("/dev/fuse", O_RDWR | O_CLOEXEC);
-	int rc;
+	int ret, rc;
 
+	if (one_channel)
+		return -EOPNOTSUPP;
+	ret = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (ret < 0)
 		return -errno;
 	if (ioctl(ret, FUSE_DEV_IOC_CLONE, &from) < 0) {

@@ -44,6 +44,8 @@ ssize_t wire_read(int fd, void *buf, size_t n, void *userdata);
 
 /* A descriptor of its own on the connection of fd, or negative errno. */
 int wire_clone(int fd);
+/* From now on there are none: replies do not pass wire_writev. Before any thread is started. */
+void wire_one_channel(void);
 
 /* Walk a readdirplus reply of n bytes: *off starts at 0; returns true with the node id (0: none) of the next
  * entry. */
