@@ -11,7 +11,7 @@
 #include "util/fd.h"
 #include "view/internal.h"
 
-enum { DIR_BUF = 32768 };
+enum { DIR_BUF = 32768, REMOVERS = 16 };
 
 /* getdents64(2). */
 struct kernel_dirent {
@@ -35,22 +35,23 @@ struct view_dir {
 	_Alignas(uint64_t) char buf[DIR_BUF];
 };
 
-/* Pin the directory with its IV. Without IV it is damaged, unless another node (or thread) tries to remove it
- * this moment: then it has lost its name before its IV, and may get both back. */
+/* Pin the directory with its IV. Without IV it is damaged, unless somebody tries to remove it this moment:
+ * then it has lost its name before its IV, and may get both back. And the next one may try between our steps.
+ */
 static int get_with_iv(struct view *v, struct view_node *node, struct dirref *ret)
 {
 	int r = dir_get(v, node, true, ret);
 
-	if (r != -ENOENT)
-		return r;
-	pthread_mutex_lock(&v->lock);
-	dir_cache_drop(v, node);
-	pthread_mutex_unlock(&v->lock);
-	r = dir_get(v, node, false, ret);
-	if (r < 0)
-		return r == -ESTALE || r == -ENOTDIR ? -ENOENT : r;
-	dir_put(ret);
-	r = dir_get(v, node, true, ret);
+	for (int i = 0; r == -ENOENT && i < REMOVERS; i++) {
+		pthread_mutex_lock(&v->lock);
+		dir_cache_drop(v, node);
+		pthread_mutex_unlock(&v->lock);
+		r = dir_get(v, node, false, ret);
+		if (r < 0)
+			return r == -ESTALE || r == -ENOTDIR ? -ENOENT : r;
+		dir_put(ret);
+		r = dir_get(v, node, true, ret);
+	}
 	return r == -ENOENT ? -EUCLEAN : r;
 }
 

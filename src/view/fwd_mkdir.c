@@ -143,6 +143,8 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 			r = make_plain(v, who, at.dir.fd, at.cn.name, &mode, 0);
 		if (r == 0 && !v->use_iv)
 			r = stat_at(at.dir.fd, at.cn.name, &st, &id);
+		if (r == 0 && !S_ISDIR(st.st_mode)) /* removed elsewhere, its name used again */
+			r = -ENOENT;
 		as_daemon(switched);
 	}
 	if (r < 0 && named == 1)

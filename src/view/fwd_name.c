@@ -60,8 +60,10 @@ void mask_give(mode_t before)
 /* What makes an entry: called with the .name file in place. 0 or negative errno. */
 typedef int (*make_fn)(const struct at *at, const void *arg);
 
+/* type: S_IFMT bits of what is made. Found to be something else, another node has removed it this moment and
+ * used its name; the kernel would take that for damage (EIO). */
 static int make_entry(struct view *v, const struct view_caller *who, struct view_node *parent,
-		      const char *name, make_fn make, const void *arg, struct view_entry *ret)
+		      const char *name, mode_t type, make_fn make, const void *arg, struct view_entry *ret)
 {
 	struct node_id id;
 	struct stat st;
@@ -83,6 +85,8 @@ static int make_entry(struct view *v, const struct view_caller *who, struct view
 		r = longname_confirm(at.dir.fd, &at.cn);
 	if (r == 0)
 		r = stat_entry(v, at.dir.fd, at.cn.name, &st, &id);
+	if (r == 0 && (st.st_mode & S_IFMT) != type)
+		r = -ENOENT;
 	if (r == 0)
 		r = node_intern(v, parent, at.cn.name, &st, &id, ret);
 	at_put(&at);
@@ -111,7 +115,8 @@ int fwd_mknod(struct view *v, const struct view_caller *who, struct view_node *p
 {
 	struct mknod_arg arg = { who, mode, rdev };
 
-	return make_entry(v, who, parent, name, make_node, &arg, ret);
+	return make_entry(v, who, parent, name, mode & S_IFMT ? mode & S_IFMT : S_IFREG, make_node, &arg,
+			  ret);
 }
 
 static int make_symlink(const struct at *at, const void *arg)
@@ -126,11 +131,11 @@ int fwd_symlink(struct view *v, const struct view_caller *who, struct view_node 
 	ssize_t n;
 
 	if (v->vol->opt.plaintextnames)
-		return make_entry(v, who, parent, name, make_symlink, target, ret);
+		return make_entry(v, who, parent, name, S_IFLNK, make_symlink, target, ret);
 	n = content_seal_target(&v->vol->content, target, strlen(target), stored, sizeof(stored));
 	if (n < 0)
 		return (int)n;
-	return make_entry(v, who, parent, name, make_symlink, stored, ret);
+	return make_entry(v, who, parent, name, S_IFLNK, make_symlink, stored, ret);
 }
 
 static int make_link(const struct at *at, const void *arg)
@@ -154,7 +159,7 @@ int fwd_link(struct view *v, const struct view_caller *who, struct view_node *no
 	(void)who; /* a link has the owner of its file */
 	r = node_fd_get(v, node, NULL, &nf);
 	if (r == 0)
-		r = make_entry(v, NULL, new_parent, new_name, make_link, &nf, ret);
+		r = make_entry(v, NULL, new_parent, new_name, node->type, make_link, &nf, ret);
 	node_fd_put(v, &nf);
 	return r;
 }

@@ -75,8 +75,8 @@ class Count:
         self.ops = self.errors = 0
         self.what = {}
 
-    def error(self, e, legal=()):
-        name = errno.errorcode.get(e.errno, str(e.errno))
+    def error(self, e, legal=(), doing=""):
+        name = doing + errno.errorcode.get(e.errno, str(e.errno))
         if e.errno in legal:
             return
         self.errors += 1
@@ -223,20 +223,22 @@ def p_storm(n, top, count, seed, **_):
         finally:
             os.close(fd)
 
+    def symlink(p):
+        os.symlink("target", p)
+
     def put_in(p):
         os.close(os.open(os.path.join(p, r.choice(names)), os.O_WRONLY | os.O_CREAT, 0o644))
 
     for _i in range(count):
         p, q = (n.path(os.path.join(top, r.choice(names))) for _j in range(2))
         what = r.choice((make, make, os.mkdir, os.mkdir, os.rmdir, os.rmdir, os.unlink, os.unlink, put_in,
-                         lambda x: os.rename(x, q), lambda x: os.link(x, q), lambda x: os.symlink("target", x),
-                         os.lstat, os.listdir))
+                         os.rename, os.link, symlink, os.lstat, os.listdir))
         c.ops += 1
         try:
-            what(p)
+            what(*((p, q) if what in (os.rename, os.link) else (p,)))
         except OSError as e:
             # EINVAL: a directory into itself; EPERM: a hard link of a directory; ELOOP: open of a symbolic link to nothing
-            c.error(e, gone + ((errno.EPERM,) if e.errno == errno.EPERM else ()))
+            c.error(e, gone + ((errno.EPERM,) if e.errno == errno.EPERM else ()), "%s(%.6s) " % (what.__name__, os.path.basename(p)))
     return c.answer()
 
 
