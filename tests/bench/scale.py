@@ -7,14 +7,14 @@
 Curves (all in seconds, and the daemon's processor time beside them):
     create, list, stat, remove   N empty files in one directory ("dir"), and in directories of 100 ("tree")
     write, read                  one file of 1 KiB to --max-mb MiB, the page cache dropped before the read
-    sparse                       one block written and read at the end of a hole of 1 MiB to 8 GiB
+    sparse                       one block written and read at the end of a hole of 1 MiB to 64 GiB
     threads                      a fixed number of 4 KiB reads from a cold file, shared out among 1 to 64 threads
     memory                       of the daemon (MiB), while the kernel knows N files
 
 The slope is that of log(seconds) over log(size) between the two largest sizes whose smaller one took 0.05 s or more: 1.0
 is linear. Contestants take turns at every size; the best of --rounds counts. No point is begun that would, by the last
 one's time, take longer than --seconds. Writes FILE.json and FILE.svg. Root (the page cache is dropped). The sparse file
-has 8 GiB at most and --max-mb is what the backing file system, a tmpfs by default, can spare: sizes beyond that repeat
+has 64 GiB at most and --max-mb is what the backing file system, a tmpfs by default, can spare: sizes beyond that repeat
 the same code path, since every request is cut at 1 MiB.
 """
 import argparse
@@ -250,7 +250,7 @@ def measure(places, a):
     curves = {}
     plan = {"dir": (powers(1, a.max_files, 10), lambda p, n: many_files(p, n, False)),
             "tree": (powers(100, a.max_files, 10), lambda p, n: many_files(p, n, True)),
-            "size": (powers(1024, a.max_mb << 20, 16), file_size), "hole": (powers(1 << 20, 8 << 30, 8), sparse),
+            "size": (powers(1024, a.max_mb << 20, 16), file_size), "hole": (powers(1 << 20, 64 << 30, 16), sparse),
             "io": (powers(1, a.max_threads, 2), many_threads)}
     for name in a.curves.split(","):
         for row, lines in sweep(places, *plan[name], a).items():
