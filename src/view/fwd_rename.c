@@ -78,8 +78,9 @@ static int rename_sides(struct view *v, const struct side *from, const struct si
 	    S_ISDIR(from->st.st_mode) && v->use_iv)
 		r = onto_directory(v, from, to);
 	if (r < 0) {
-		if (named == 1)
-			longname_remove(to->at.dir.fd, &to->at.cn);
+		/* Even if the .name was there: the directory it named may have been made way for what another
+		 * node has taken away since. */
+		longname_remove(to->at.dir.fd, &to->at.cn);
 		return r;
 	}
 	names_after(v, from, to, flags);

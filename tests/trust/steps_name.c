@@ -79,6 +79,32 @@ static bool e_there(struct fixture *fx) /* the empty target went, the rename did
 	return only(fx, "e", "d");
 }
 
+static void prepare_long_dir(struct fixture *fx)
+{
+	struct view_entry e;
+
+	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), LONG_B, 0755, &e), 0);
+	fx_forget(fx, &e);
+	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), "e", 0755, &e), 0);
+	fx_forget(fx, &e);
+}
+static int run_rename_long_dir(struct fixture *fx)
+{
+	return fx->ops->rename(fx->view, fx_root(fx), "e", fx_root(fx), LONG_B, 0);
+}
+static bool both_long_dirs(struct fixture *fx)
+{
+	return only(fx, LONG_B, NULL) && only(fx, "e", NULL);
+}
+static bool one_long_dir(struct fixture *fx)
+{
+	return only(fx, LONG_B, "e");
+}
+static bool e_alone(struct fixture *fx)
+{
+	return only(fx, "e", LONG_B);
+}
+
 static void prepare_two(struct fixture *fx)
 {
 	step_make(fx, "f", 5000);
@@ -248,6 +274,8 @@ const struct step steps_name[] = {
 	{ "mkdir", step_prepare_none, run_mkdir, d_gone, d_there, NULL },
 	{ "rmdir", prepare_dir, run_rmdir, d_there, d_gone, NULL },
 	{ "rename onto a directory", prepare_dir, run_rename_dir, both_dirs, one_dir, e_there },
+	{ "rename onto a directory with a long name", prepare_long_dir, run_rename_long_dir, both_long_dirs,
+	  one_long_dir, e_alone },
 	{ "rename onto a file", prepare_two, run_rename, two_before, rename_after, NULL },
 	{ "rename to a long name", prepare_two, run_rename_long, two_before, rename_long_after, NULL },
 	{ "exchange", prepare_two, run_exchange, two_before, exchange_after, NULL },
