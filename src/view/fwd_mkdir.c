@@ -157,16 +157,18 @@ int fwd_mkdir(struct view *v, const struct view_caller *who, struct view_node *p
 	return r;
 }
 
-static bool is_leftover(const char *name)
+/* The .name file of a long name: if its entry is there as well, that one is not a leftover. */
+static bool is_name_file(const char *name)
 {
 	const size_t len = strlen(name), suffix = sizeof(NAME_LONG_SUFFIX) - 1;
 
-	if (strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0)
-		return true;
-	/* The .name file of a long name: if its entry is there as well, that one is not a leftover; if it is
-	 * just being made, its maker looks for the .name afterwards (longname.c). */
 	return strncmp(name, NAME_LONG_PREFIX, sizeof(NAME_LONG_PREFIX) - 1) == 0 && len > suffix &&
 	       strcmp(name + len - suffix, NAME_LONG_SUFFIX) == 0;
+}
+
+static bool is_leftover(const char *name)
+{
+	return strncmp(name, NAME_RMDIR_PREFIX, sizeof(NAME_RMDIR_PREFIX) - 1) == 0 || is_name_file(name);
 }
 
 static int check_empty(int fd, bool *ret_iv);
@@ -223,7 +225,9 @@ static int check_empty(int fd, bool *ret_iv)
 		return -errno;
 	rewinddir(d);
 	while (leftovers && (e = readdir(d)))
-		if (is_leftover(e->d_name))
+		if (is_name_file(e->d_name))
+			longname_sweep(fd, e->d_name);
+		else if (is_leftover(e->d_name))
 			sweep_leftover(fd, e->d_name);
 	return 0;
 }

@@ -240,6 +240,9 @@ void node_fd_put(struct view *v, struct node_fd *nf);
 int longname_ensure(int dirfd, const struct cname *cn);
 /* After the entry was removed or could not be made: remove it, unless the entry exists (again). */
 void longname_remove(int dirfd, const struct cname *cn);
+/* A .name file (with its suffix) that was seen without its entry, in a directory that is to be removed:
+ * remove it, unless the entry is being made. */
+void longname_sweep(int dirfd, const char *file);
 /* After the entry was made: put the .name back if somebody removed it in between. */
 int longname_confirm(int dirfd, const struct cname *cn);
 /* Read the full name of a hashed entry. Returns its length, -ENOENT or -EUCLEAN. */

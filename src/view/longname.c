@@ -136,6 +136,24 @@ void longname_remove(int dirfd, const struct cname *cn)
 		(void)settle(dirfd, cn); /* a failure shows in -fsck, the data is there */
 }
 
+void longname_sweep(int dirfd, const char *file)
+{
+	size_t len = strlen(file) - strlen(NAME_LONG_SUFFIX);
+	struct cname cn = { .is_long = true };
+
+	if (len < sizeof(cn.name)) {
+		memcpy(cn.name, file, len);
+		cn.name[len] = '\0';
+		/* Its entry may be made, and confirmed, between our look and the removal: then it is put
+		 * back. */
+		if (longname_read(dirfd, cn.name, cn.full) > 0) {
+			(void)settle(dirfd, &cn);
+			return;
+		}
+	}
+	(void)unlinkat(dirfd, file, 0); /* nothing that could be put back */
+}
+
 int longname_confirm(int dirfd, const struct cname *cn)
 {
 	return cn->is_long && settle(dirfd, cn) < 0 ? -EIO : 0;
