@@ -213,7 +213,7 @@ def p_storm(n, top, count, seed, **_):
     give, and nothing may be left half done."""
     c, r = Count(), random.Random(seed * 100 + n.id)
     names = ["s%d" % i for i in range(4)] + ["long%d" % i + "x" * 200 for i in range(4)]
-    gone = (errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY)
+    gone = (errno.ENOENT, errno.ESTALE, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENOTEMPTY)
     os.makedirs(n.path(top), exist_ok=True)
 
     def make(p):
