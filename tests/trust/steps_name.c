@@ -49,14 +49,18 @@ static bool d_gone(struct fixture *fx)
 {
 	return only(fx, NULL, "d");
 }
-static void prepare_dir(struct fixture *fx)
+static void prepare_two_dirs(struct fixture *fx, const char *name)
 {
 	struct view_entry e;
 
-	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), "d", 0755, &e), 0);
+	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), name, 0755, &e), 0);
 	fx_forget(fx, &e);
 	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), "e", 0755, &e), 0);
 	fx_forget(fx, &e);
+}
+static void prepare_dir(struct fixture *fx)
+{
+	prepare_two_dirs(fx, "d");
 }
 static int run_rmdir(struct fixture *fx)
 {
@@ -81,12 +85,7 @@ static bool e_there(struct fixture *fx) /* the empty target went, the rename did
 
 static void prepare_long_dir(struct fixture *fx)
 {
-	struct view_entry e;
-
-	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), LONG_B, 0755, &e), 0);
-	fx_forget(fx, &e);
-	assert_int_equal(fx->ops->mkdir(fx->view, NULL, fx_root(fx), "e", 0755, &e), 0);
-	fx_forget(fx, &e);
+	prepare_two_dirs(fx, LONG_B);
 }
 static int run_rename_long_dir(struct fixture *fx)
 {
