@@ -63,7 +63,7 @@ static void report_bad_block(struct check *c, const struct open_file *file, uint
 			       "incomplete last block #%" PRIu64 " (%" PRIu64
 			       " bytes at ciphertext offset %" PRIu64 ")",
 			       block, to - from, from);
-	} else if (truncate_is_pending(file->f, block)) {
+	} else if (end_is_pending(file->f, block)) {
 		(void)snprintf(detail, sizeof(detail),
 			       "block #%" PRIu64 " ends early: an interrupted truncate, which the next read "
 			       "through a mount finishes",

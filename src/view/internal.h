@@ -81,6 +81,7 @@ struct openfile {
 	struct lock_owner *owners; /* lock.c, owners_lock */
 	pthread_mutex_t owners_lock;
 	pthread_rwlock_t content;
+	bool end_known;		 /* end.c; content, for writing */
 	pthread_mutex_t id_lock; /* guards have_id and id among readers */
 	bool have_id;
 	uint8_t id[LAYOUT_FILE_ID_LEN];
@@ -260,7 +261,7 @@ void openfile_release(struct view_file *f); /* drops one reference */
 /* Any open file of the node, kept open until unpinned (openfile_release); NULL if none is open. */
 struct view_file *openfile_pin(struct view *v, struct view_node *node);
 
-/* --- io.c, rw.c, truncate.c
+/* --- io.c, rw.c, truncate.c, end.c
  * ---------------------------------------------------------------------------------------- */
 
 ssize_t rw_read(struct view_file *f, uint64_t off, size_t n, const uint8_t **ret);
@@ -268,8 +269,8 @@ ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t of
 		 size_t n);
 int rw_truncate(struct view_file *f, uint64_t size);
 /* For -fsck: is `block`, which cannot be read, what a shrinking truncate leaves that was interrupted between
- * its steps? The next read through a view that may write finishes it. */
-bool truncate_is_pending(struct view_file *f, uint64_t block);
+ * its steps? The next read or growing write through a view that may write finishes it. */
+bool end_is_pending(struct view_file *f, uint64_t block);
 int rw_fallocate(struct view_file *f, int mode, uint64_t off, uint64_t n);
 off_t rw_lseek(struct view_file *f, off_t off, int whence);
 

@@ -468,15 +468,3 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
 	account(st, l, (run.first + whole) * LAYOUT_BLOCK);
 	return (ssize_t)((run.first + whole) * LAYOUT_BLOCK - off);
 }
-
-int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off)
-{
-	static const uint8_t zeros[LAYOUT_BLOCK];
-	size_t tail = (size_t)(st->plain_size % LAYOUT_BLOCK);
-	ssize_t n;
-
-	if (tail == 0 || off / LAYOUT_BLOCK <= st->plain_size / LAYOUT_BLOCK)
-		return 0;
-	n = io_write_run(f, b, st, st->plain_size, zeros, LAYOUT_BLOCK - tail);
-	return n < 0 ? (int)n : 0;
-}

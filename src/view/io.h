@@ -1,5 +1,5 @@
-/* io.h - block I/O of one backing file: buffers, file id, single blocks. Used by rw.c and truncate.c under
- * the file's content lock. */
+/* io.h - block I/O of one backing file: buffers, file id, single blocks. Used by rw.c, truncate.c and end.c
+ * under the file's content lock. */
 #ifndef VIEW_IO_H
 #define VIEW_IO_H
 
@@ -40,6 +40,11 @@ struct io_state {
 	bool sparse;	  /* fewer blocks allocated than the size needs */
 	uint8_t id[LAYOUT_FILE_ID_LEN];
 };
+/* The block its last byte is in; 0 if it is empty. */
+static inline uint64_t io_last_block(const struct io_state *st)
+{
+	return st->plain_size ? (st->plain_size - 1) / LAYOUT_BLOCK : 0;
+}
 /* Look at the file. 0, -EUCLEAN (damaged header), or errno. */
 int io_state_get(struct view_file *f, struct io_state *ret);
 /* The header was written: remember the id for readers / forget it (truncated to nothing). */
@@ -60,15 +65,26 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
  * (short only after an error that stopped it) or negative errno with nothing changed. */
 ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
 		     const uint8_t *buf, size_t n);
-/* Fill the last block of the file up with zeros if it is partial and lies before the block of `off`. */
-int io_pad_last(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off);
 /* truncate.c: what was to come behind that block failed: make it as short as it was, so that the file has
  * `size` again. */
 void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size);
-/* truncate.c: a shrinking truncate was interrupted between its steps and left `block`, the last, as a valid
- * short block with stale bytes behind it: cut them off. 0 if that was it (read again), else negative errno.
- * Content lock held for writing. */
-int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block);
+
+/* end.c. The writers of these hold the content lock for writing and, in the shared modes, the range lock on
+ * the last block and all behind it. */
+
+/* Fill the last block of the file up with zeros if it is partial and lies before the block of `off`
+ * (VIEW_APPEND: it does not). What an interrupted truncate left is finished first, and st looked at anew;
+ * what is damaged for good is stepped over. */
+int end_pad(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off);
+/* A writer met -EBADMSG in the last block: if that is what an interrupted truncate left, cut the stale bytes
+ * off and look at the file anew. 0 (write again), -EBADMSG or errno. */
+int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st);
+/* The last block is damaged for good: its bytes stay as they are, what follows begins at the next one. */
+void end_step_over(struct view_file *f, struct io_state *st);
+/* A reader met -EBADMSG in `block`: end_settle with a descriptor and a lock of its own. Content lock held for
+ * writing. */
+int end_finish(struct view_file *f, struct io_buf *b, uint64_t block);
+
 /* What the kernel keeps of these ciphertext bytes may be older than what another node has stored: read them
  * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing
  * file system sees to it. */

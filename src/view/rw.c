@@ -71,7 +71,7 @@ static ssize_t read_again(struct view_file *f, struct io_buf *b, uint64_t first,
 	n = r < 0 ? r : read_run(f, b, true, first, n_blocks, ret_bad);
 	if (r == 0)
 		unlock_range(f->v, f->fd, start, len);
-	if (n == -EBADMSG && truncate_finish(f, b, *ret_bad) == 0)
+	if (n == -EBADMSG && end_finish(f, b, *ret_bad) == 0)
 		n = read_run(f, b, true, first, n_blocks, ret_bad);
 	pthread_rwlock_unlock(&f->of->content);
 	return n;
@@ -110,7 +110,7 @@ ssize_t rw_read(struct view_file *f, uint64_t off, size_t n, const uint8_t **ret
 }
 
 /* First ciphertext byte a write of [off, off+n) may touch, and where its last block ends (0: the file grows,
- * up to infinity: whoever appends owns the end). */
+ * from its last block up to infinity: whoever appends owns the end). */
 static void write_range(const struct layout *l, const struct io_state *st, uint64_t off, size_t n,
 			uint64_t *ret_start, uint64_t *ret_len)
 {
@@ -118,7 +118,7 @@ static void write_range(const struct layout *l, const struct io_state *st, uint6
 
 	*ret_len = 0;
 	if (off + n > st->plain_size || st->need_header) {
-		uint64_t tail = layout_block_offset(l, st->plain_size / LAYOUT_BLOCK);
+		uint64_t tail = layout_block_offset(l, io_last_block(st));
 
 		*ret_start = st->need_header ? 0 : tail < start ? tail : start;
 		return;
@@ -129,33 +129,61 @@ static void write_range(const struct layout *l, const struct io_state *st, uint6
 
 /* Shared modes: lock what will be written, and make sure the file is still what the range was computed from.
  */
-static int begin_shared(struct view_file *f, struct io_state *st, uint64_t *off, size_t n,
-			uint64_t *ret_start, uint64_t *ret_len)
+static int begin_shared(struct view_file *f, struct io_state *st, uint64_t off, size_t n, uint64_t *ret_start,
+			uint64_t *ret_len)
 {
 	const struct layout *l = view_layout(f->v);
-	const bool append = *off == VIEW_APPEND;
 	int r = io_state_get(f, st);
 
 	while (r == 0) {
 		struct io_state before = *st;
+		const uint64_t from = off == VIEW_APPEND ? st->plain_size : off;
 
-		if (append)
-			*off = st->plain_size;
-		write_range(l, st, *off, n, ret_start, ret_len);
+		write_range(l, st, from, n, ret_start, ret_len);
 		r = lock_range(f->v, f->fd, true, *ret_start, *ret_len);
 		if (r < 0)
 			return r;
 		r = io_state_get(f, st);
-		if (append && *ret_len == 0)
-			*off = st->plain_size;
 		/* Growth is fine when we hold the end; anything else that moved the range starts over. */
 		if (r == 0 && (*ret_len == 0 ? st->plain_size >= before.plain_size &&
 						   st->need_header <= before.need_header
-					     : *off + n <= st->plain_size))
+					     : from + n <= st->plain_size))
 			return 0;
 		unlock_range(f->v, f->fd, *ret_start, *ret_len);
 	}
 	return r;
+}
+
+static ssize_t put(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
+		   const uint8_t *buf, size_t n)
+{
+	const uint64_t before = st->plain_size;
+	ssize_t done;
+	int r;
+
+	if ((off == VIEW_APPEND ? before : off) + n > layout_max_plain(view_layout(f->v)))
+		return -EFBIG;
+	r = end_pad(f, b, st, off);
+	if (r < 0)
+		return r;
+	if (off == VIEW_APPEND)
+		off = st->plain_size;
+	done = io_write_run(f, b, st, off, buf, n);
+	if (done < 0)
+		truncate_unpad(f, b, st, before);
+	return done;
+}
+
+/* The write reaches into the last block, which turned out to be damaged. */
+static ssize_t put_again(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
+			 const uint8_t *buf, size_t n)
+{
+	if (end_settle(f, b, st) < 0) {
+		if (off != VIEW_APPEND || !view_is_shared(f->v))
+			return -EBADMSG;
+		end_step_over(f, st); /* what another node left must not stop this one */
+	}
+	return put(f, b, st, off, buf, n);
 }
 
 static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, const uint8_t *buf, size_t n)
@@ -163,25 +191,15 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	const bool shared = view_is_shared(f->v);
 	uint64_t start = 0, len = 0;
 	struct io_state st = { 0 };
-	uint64_t before;
-	bool locked;
 	ssize_t done;
 	int r;
 
 	pthread_rwlock_wrlock(&f->of->content);
-	r = shared ? begin_shared(f, &st, &off, n, &start, &len) : io_state_get(f, &st);
-	locked = shared && r == 0;
-	before = st.plain_size;
-	if (r == 0 && off == VIEW_APPEND)
-		off = st.plain_size;
-	if (r == 0 && off + n > layout_max_plain(view_layout(f->v)))
-		r = -EFBIG;
-	else if (r == 0)
-		r = io_pad_last(f, b, &st, off);
-	done = r < 0 ? r : io_write_run(f, b, &st, off, buf, n);
-	if (r == 0 && done < 0)
-		truncate_unpad(f, b, &st, before);
-	if (locked)
+	r = shared ? begin_shared(f, &st, off, n, &start, &len) : io_state_get(f, &st);
+	done = r < 0 ? r : put(f, b, &st, off, buf, n);
+	if (r == 0 && done == -EBADMSG && (off == VIEW_APPEND || off + n > io_last_block(&st) * LAYOUT_BLOCK))
+		done = put_again(f, b, &st, off, buf, n);
+	if (shared && r == 0)
 		unlock_range(f->v, f->fd, start, len);
 	pthread_rwlock_unlock(&f->of->content);
 	return done;

@@ -27,7 +27,7 @@ static int to_zero(struct view_file *f, const struct io_state *st)
 
 /* Cut behind the block first (a valid file at any moment), then put the short block in place of the long one:
  * encrypted before anything is touched, written over it, made durable, and only then the rest cut off. A
- * crash before the cut is healed by truncate_finish(); a full disk cannot stop an overwrite. */
+ * crash before the cut is healed by end_finish(); a full disk cannot stop an overwrite. */
 static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size)
 {
 	const struct layout *l = view_layout(f->v);
@@ -67,77 +67,6 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 	return r;
 }
 
-/* Length of the valid short block at the start of the `n` bytes in b->saved, 0 if there is none. */
-static size_t find_short_block(const struct content *c, const struct io_state *st, struct io_buf *b,
-			       uint64_t block, ssize_t n)
-{
-	size_t good;
-
-	io_buf_holds(b, LAYOUT_BLOCK);
-	for (size_t raw = n > 0 ? (size_t)n - 1 : 0; raw > c->layout.overhead; raw--)
-		if (content_open(c, block, st->id, b->saved, raw, b->plain, &good) == 0)
-			return raw;
-	return 0;
-}
-
-/* Where the file has to end if `block` is its last and a valid short block with stale bytes behind it; 0 or
- * negative errno. */
-static int find_end(struct view_file *f, struct io_buf *b, int fd, uint64_t block, uint64_t *ret)
-{
-	const struct content *c = &f->v->vol->content;
-	const uint64_t start = layout_block_offset(&c->layout, block);
-	struct io_state st;
-	size_t raw;
-	int r = io_state_get(f, &st);
-
-	if (r < 0)
-		return r;
-	if (st.plain_size == 0 || (st.plain_size - 1) / LAYOUT_BLOCK != block)
-		return -EBADMSG;
-	raw =
-	    find_short_block(c, &st, b, block, fd_pread(fd, b->saved, c->layout.cipher_block, (off_t)start));
-	*ret = start + raw;
-	return raw ? 0 : -EBADMSG;
-}
-
-int truncate_finish(struct view_file *f, struct io_buf *b, uint64_t block)
-{
-	char path[32];
-	uint64_t end = 0;
-	int r;
-
-	if (f->v->opt.read_only)
-		return -EBADMSG;
-	auto_fd int fd = fd_openat(AT_FDCWD, fd_proc_path(path, f->fd), O_RDWR, 0);
-
-	if (fd < 0)
-		return fd;
-	r = lock_range(f->v, fd, true, 0, 0); /* given up when fd is closed */
-	if (r == 0)
-		r = find_end(f, b, fd, block, &end);
-	if (r < 0)
-		return r;
-	if (ftruncate(fd, (off_t)end) < 0)
-		return -errno;
-	view_warn(f->v, "inode %llu: finished a truncate that was interrupted",
-		  (unsigned long long)f->of->node->id.ino);
-	return 0;
-}
-
-bool truncate_is_pending(struct view_file *f, uint64_t block)
-{
-	struct io_buf *b = io_buf_get(f->of->node);
-	uint64_t end;
-	int r;
-
-	if (!b)
-		return false;
-	pthread_rwlock_rdlock(&f->of->content);
-	r = find_end(f, b, f->fd, block, &end);
-	pthread_rwlock_unlock(&f->of->content);
-	return r == 0;
-}
-
 void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size)
 {
 	if (st->plain_size > size)
@@ -153,7 +82,7 @@ static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, ui
 
 	if (size > layout_max_plain(view_layout(f->v)))
 		return -EFBIG;
-	r = io_pad_last(f, b, st, size - 1);
+	r = end_pad(f, b, st, size - 1);
 	if (r < 0)
 		return r;
 	if (size % LAYOUT_BLOCK) {
@@ -186,6 +115,17 @@ static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint
 	return r;
 }
 
+static int resize(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
+{
+	if (size == 0)
+		return to_zero(f, st);
+	if (size < st->plain_size)
+		return shrink(f, b, st, size);
+	if (size > st->plain_size)
+		return grow(f, b, st, size);
+	return cut(f, st->cipher_size); /* the times move all the same (POSIX) */
+}
+
 int rw_truncate(struct view_file *f, uint64_t size)
 {
 	struct io_buf *b = io_buf_get(f->of->node);
@@ -198,16 +138,10 @@ int rw_truncate(struct view_file *f, uint64_t size)
 	r = lock_range(f->v, f->fd, true, 0, 0);
 	if (r == 0) {
 		r = io_state_get(f, &st);
-		if (r == 0 || (size == 0 && st.cipher_size)) { /* a damaged file may be emptied */
-			if (size == 0)
-				r = to_zero(f, &st);
-			else if (size < st.plain_size)
-				r = shrink(f, b, &st, size);
-			else if (size > st.plain_size)
-				r = grow(f, b, &st, size);
-			else
-				r = cut(f, st.cipher_size); /* the times move all the same (POSIX) */
-		}
+		if (r == 0 || (size == 0 && st.cipher_size)) /* a damaged file may be emptied */
+			r = resize(f, b, &st, size);
+		if (r == -EBADMSG && end_settle(f, b, &st) == 0)
+			r = resize(f, b, &st, size);
 		unlock_range(f->v, f->fd, 0, 0);
 	}
 	pthread_rwlock_unlock(&f->of->content);

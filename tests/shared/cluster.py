@@ -273,20 +273,40 @@ def fsx(c, count, seed, keep=False, strict=False):
 
 
 def killed(c, size, seconds, seed):
-    """One daemon is killed under load: the others go on, and of its own records only the one in flight may be damaged."""
+    """One daemon is killed under load: the others go on, and only what shares a block with its record in flight may be
+    damaged, or refused."""
     n, victim, name = len(c.nodes), seed % len(c.nodes), "killed.%d" % seed
     c.on((victim + 1) % n, "op", op="size", name=name)
     answers = c.all("killed", name=name, size=size, seconds=seconds, seed=seed, victim=victim)
     r = Result()
     r.ops = sum(len(a["acked"]) for a in answers)
-    r.errors = sum(a["errors"] for i, a in enumerate(answers) if i != victim)
     acked = [i for a in answers for i in a["acked"]]
-    hurt = answers[victim]["inflight"]
+    hurt = answers[victim]["refused"][0] if answers[victim]["refused"] else None
+
+    def near(k):
+        return hurt is not None and k * size // 4096 <= ((hurt + 1) * size - 1) // 4096 and \
+            ((k + 1) * size - 1) // 4096 >= hurt * size // 4096
+
+    r.errors = sum(not near(k) for i, a in enumerate(answers) if i != victim for k in a["refused"])
     for i in range(n):
         wrong = c.on(i, "read_records", name=name, size=size, records=acked)["wrong"]
-        # a torn block of the record in flight takes with it what it shares that block with
-        near = (lambda k: hurt is not None and k * size // 4096 <= ((hurt + 1) * size - 1) // 4096 and
-                ((k + 1) * size - 1) // 4096 >= hurt * size // 4096)
         r.lost = max(r.lost, sum(not near(k) for k in wrong))
     c.on((victim + 1) % n, "unlink", name=name)     # its torn block, if any, is no news to the -fsck that follows
+    return r
+
+
+def killed_log(c, size, seconds, seed):
+    """The same while all append to one log: nobody else is refused, and at most one block is damaged."""
+    n, victim, name = len(c.nodes), seed % len(c.nodes), "killedlog.%d" % seed
+    c.on((victim + 1) % n, "op", op="size", name=name)
+    answers = c.all("killed", name=name, size=size, seconds=seconds, seed=seed, victim=victim, log=True)
+    r = Result()
+    r.ops = sum(len(a["acked"]) for a in answers)
+    r.errors = sum(len(a["refused"]) for i, a in enumerate(answers) if i != victim)
+    for i in range(n):
+        got = c.on(i, "read_log", name=name, size=size)
+        missing = {k for a in answers for k in a["acked"]} - set(got["found"])
+        r.wrong = max(r.wrong, got["wrong"] + len(got["found"]) - len(set(got["found"])) + max(0, len(got["bad"]) - 1))
+        r.lost = max(r.lost, len(missing) - 4096 // size * len(got["bad"]))
+    c.on((victim + 1) % n, "unlink", name=name)
     return r

@@ -401,10 +401,11 @@ def p_names(n, top, count, seed, **_):
     return c.answer(made=made, gone=gone)
 
 
-def p_killed(n, name, size, seconds, seed, victim, **_):
-    """Strided records until the time is up; the victim's daemon dies in the middle. Tells what was acknowledged."""
-    fd = os.open(n.path(name), os.O_RDWR | os.O_CREAT, 0o644)   # before the daemon can be gone, and its mount with it
-    r, end, k, acked, errors = random.Random(seed), time.monotonic() + seconds, 0, [], 0
+def p_killed(n, name, size, seconds, seed, victim, log=False, **_):
+    """Strided records, or appended ones, until the time is up; the victim's daemon dies in the middle. Tells which were
+    acknowledged and which refused; the victim stops at its first refused one, which was in flight."""
+    fd = os.open(n.path(name), os.O_RDWR | os.O_CREAT | (os.O_APPEND if log else 0), 0o644)  # before the mount can be gone
+    r, end, k, acked, refused = random.Random(seed), time.monotonic() + seconds, 0, [], []
     pid = os.fork() if n.id == victim else 0
     if pid:
         time.sleep(r.uniform(0.05, seconds))
@@ -422,23 +423,40 @@ def p_killed(n, name, size, seconds, seed, victim, **_):
         n.mount()
         with open(n.cipher + ".acked", "r") as f:
             return json.load(f)
-    while time.monotonic() < end and k * size < 40 << 20:
+    while time.monotonic() < end and k * size < 40 << 20 and not (refused and n.id == victim):
         i = k * n.n + n.id
         try:
-            if os.pwrite(fd, record(i, size), i * size) != size:    # the kernel had sent it in two parts
-                raise OSError(errno.EIO, "short")
+            if (os.write(fd, record(i, size)) if log else os.pwrite(fd, record(i, size), i * size)) != size:
+                raise OSError(errno.EIO, "short")   # the kernel had sent it in two parts
             acked.append(i)
         except OSError:
-            errors += 1
-            break
+            refused.append(i)
         k += 1
-    answer = dict(acked=acked, errors=errors, inflight=k * n.n + n.id if errors else None, ops=len(acked))
+    answer = dict(acked=acked, refused=refused)
     if n.id == victim:
         with open(n.cipher + ".acked", "w") as f:
             json.dump(answer, f)
         os._exit(0)
     os.close(fd)
     return answer
+
+
+def p_read_log(n, name, size, **_):
+    """The records of `size` bytes, a divisor of 4096, in the order they lie there, and which blocks cannot be read."""
+    found, bad, wrong = [], [], 0
+    fd = os.open(n.path(name), os.O_RDONLY)
+    for block in range((os.fstat(fd).st_size + 4095) // 4096):
+        try:
+            got = os.pread(fd, 4096, block * 4096)
+        except OSError:
+            bad.append(block)
+            continue
+        for at in range(0, len(got), size):
+            i = struct.unpack("<Q", got[at:at + 8])[0] - 1
+            found.append(i)
+            wrong += got[at:at + size] != record(i, size) if i >= 0 else 1
+    os.close(fd)
+    return dict(found=found, bad=bad, wrong=wrong)
 
 
 def p_read_records(n, name, size, records, **_):

@@ -350,6 +350,24 @@ def only_shared(a, b, say):
     os.close(fd)
 
 
+def torn_end(cipher, a, b, say):
+    """As a node leaves it that died while it made a file longer."""
+    before = set(os.listdir(cipher))
+    put(a("torn"), b"1" * 5000)
+    stored = os.path.join(cipher, (set(os.listdir(cipher)) - before).pop())
+    os.truncate(stored, os.path.getsize(stored) - 100)
+    one, log = opened(a("torn")), opened(b("torn"), os.O_WRONLY | os.O_APPEND)
+    eq(os.write(log, b"2" * 64), 64, say("a record is appended"))
+    eq(os.pwrite(one, b"3" * 64, 20000), 64, say("and one written far behind it"))
+    fails(errno.EIO, say("a write that needs a part of it is refused"), os.pwrite, one, b"4" * 64, 6000)
+    fails(errno.EIO, say("what is torn is not to be read"), os.pread, one, 4096, 4096)
+    eq((os.pread(one, 4096, 0), os.pread(one, 64, 8192), os.pread(one, 64, 20000)), (b"1" * 4096, b"2" * 64, b"3" * 64),
+       say("everything else is, the appended record at the next multiple of 4096"))
+    os.pwrite(one, b"5" * 4096, 4096)
+    eq(os.pread(one, 4096, 4096), b"5" * 4096, say("a whole block mends it"))
+    os.close(one), os.close(log)
+
+
 def run(option, *more):
     s = Store()
     mounts = [s.mnt, s.mnt + ".b"]
@@ -366,6 +384,7 @@ def run(option, *more):
             sub(fn, a, b, named(line), strict)
     if not more:
         sub(only_strict if strict else only_shared, a, b, named("besides"))
+        sub(torn_end, s.cipher, a, b, named("a torn last block"))
     for m in mounts[::-1]:
         subprocess.run(["fusermount3", "-u", m], check=True)
 

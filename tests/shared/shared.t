@@ -55,6 +55,7 @@ def patterns(c, mode):
     sub(case, "fsx with files kept open", cl.fsx, times(100), SEED + 1, keep=True, strict=mode == "strict")
     for i in range(times(3 if n == 2 else 1)):
         sub(case, "kill -9 of a daemon (round %d)" % (i + 1), cl.killed, (512, 47008, 4096)[i % 3], 0.6, SEED + i)
+        sub(case, "kill -9 beside a log (round %d)" % (i + 1), cl.killed_log, 64, 0.6, SEED + i)
 
 
 def run(n, mode):

@@ -340,36 +340,6 @@ static void damage_is_found_and_stays_where_it_is(void **state)
 	fx_close(&fx);
 }
 
-/* The state that a kill between the two last steps of a shrinking truncate leaves. */
-static void an_interrupted_truncate_is_finished(void **state)
-{
-	struct fixture fx;
-	struct view_entry e;
-	struct view_file *f;
-	struct stat st = { .st_size = 5000 };
-	uint8_t before[18 + 2 * 4128], after[18 + 2 * 4128];
-	const uint8_t *data;
-	int fd;
-
-	(void)state;
-	open_default(&fx);
-	f = fx_create(&fx, fx_root(&fx), "f", &e);
-	fill(&fx, f, 't', 8192);
-	fd = open(fx_stored(&fx, "f"), O_RDWR | O_CLOEXEC);
-	assert_int_equal(pread(fd, before, sizeof(before), 0), sizeof(before));
-	assert_int_equal(fx.ops->setattr(fx.view, NULL, e.node, f, &st, VIEW_SET_SIZE, &st), 0);
-	assert_int_equal(pread(fd, after, sizeof(after), 0), 18 + 4128 + 5000 - 4096 + 32);
-	memcpy(before, after, 18 + 4128 + 5000 - 4096 + 32);
-	assert_int_equal(pwrite(fd, before, sizeof(before), 0), sizeof(before));
-	assert_int_equal(fx.ops->read(f, 4096, 4096, &data), 5000 - 4096);
-	assert_int_equal(fx.ops->getattr(fx.view, e.node, f, &st), 0);
-	assert_int_equal(st.st_size, 5000);
-	close(fd);
-	fx.ops->release(f);
-	fx_forget(&fx, &e);
-	fx_close(&fx);
-}
-
 static void sizes_that_cannot_be_are_told(void **state)
 {
 	struct fixture fx;
@@ -512,7 +482,6 @@ int main(void)
 		cmocka_unit_test(a_grown_file_reads_as_zeros),
 		cmocka_unit_test(fallocate_grows_or_keeps),
 		cmocka_unit_test(damage_is_found_and_stays_where_it_is),
-		cmocka_unit_test(an_interrupted_truncate_is_finished),
 		cmocka_unit_test(sizes_that_cannot_be_are_told),
 		cmocka_unit_test(shared_truncate_keeps_the_header),
 		cmocka_unit_test(readers_cannot_write),
