@@ -7,45 +7,51 @@
 #include "util/fd.h"
 #include "view/io.h"
 
-/* Length of the valid short block at the start of the `n` bytes in b->saved, 0 if there is none. */
-static size_t find_short_block(const struct content *c, const struct io_state *st, struct io_buf *b,
-			       uint64_t block, ssize_t n)
+/* Length of the valid block at the start of the `n` bytes in b->saved: n, less if it is a short one with
+ * stale bytes behind it, 0 if there is none. */
+static size_t valid_len(const struct content *c, const struct io_state *st, struct io_buf *b, size_t n)
 {
 	size_t good;
 
 	io_buf_holds(b, LAYOUT_BLOCK);
-	for (size_t raw = n > 0 ? (size_t)n - 1 : 0; raw > c->layout.overhead; raw--)
-		if (content_open(c, block, st->id, b->saved, raw, b->plain, &good) == 0)
+	for (size_t raw = n; raw > c->layout.overhead; raw--)
+		if (content_open(c, io_last_block(st), st->id, b->saved, raw, b->plain, &good) == 0)
 			return raw;
 	return 0;
 }
 
-/* Where the file has to end if its last block is a valid short block with stale bytes behind it; 0, -EBADMSG
- * or errno. */
+/* A second look at the last block, whose stored bytes come to b->saved: where the file has to end for it to
+ * be valid. 0, -EBADMSG if it is damaged for good, or errno. */
 static int find_end(struct view_file *f, struct io_buf *b, int fd, const struct io_state *st, uint64_t *ret)
 {
-	const struct content *c = &f->v->vol->content;
-	const uint64_t block = io_last_block(st), start = layout_block_offset(&c->layout, block);
-	const size_t raw =
-	    find_short_block(c, st, b, block, fd_pread(fd, b->saved, c->layout.cipher_block, (off_t)start));
+	const struct layout *l = view_layout(f->v);
+	const uint64_t start = layout_block_offset(l, io_last_block(st));
+	const size_t len = io_stored_len(l, st, io_last_block(st));
+	ssize_t n;
 
-	*ret = start + raw;
-	return raw ? 0 : -EBADMSG;
+	io_refresh(f, start, len);
+	n = fd_pread(fd, b->saved, len, (off_t)start);
+	if (n < 0)
+		return (int)n;
+	if ((size_t)n < len)
+		return -EIO; /* the file has changed behind our back */
+	*ret = start + valid_len(&f->v->vol->content, st, b, len);
+	return *ret > start ? 0 : -EBADMSG;
 }
 
-/* Cut it there. fd: open for writing, the block locked. */
+/* End the file there. fd: open for writing, the block locked. */
 static int finish(struct view_file *f, struct io_buf *b, int fd, const struct io_state *st)
 {
-	uint64_t end = 0;
+	uint64_t end;
 	int r = find_end(f, b, fd, st, &end);
 
-	if (r < 0)
+	if (r < 0 || end == st->cipher_size)
 		return r;
-	if (ftruncate(fd, (off_t)end) < 0)
-		return -errno;
-	view_warn(f->v, "inode %llu: finished a truncate that was interrupted",
-		  (unsigned long long)f->of->node->id.ino);
-	return 0;
+	r = io_cut(fd, end);
+	if (r == 0)
+		view_warn(f->v, "inode %llu: finished a truncate that was interrupted",
+			  (unsigned long long)f->of->node->id.ino);
+	return r;
 }
 
 static int state_ending_in(struct view_file *f, uint64_t block, struct io_state *ret)
@@ -79,7 +85,7 @@ bool end_is_pending(struct view_file *f, uint64_t block)
 {
 	struct io_buf *b = io_buf_get(f->of->node);
 	struct io_state st;
-	uint64_t end;
+	uint64_t end = 0;
 	int r;
 
 	if (!b)
@@ -89,7 +95,7 @@ bool end_is_pending(struct view_file *f, uint64_t block)
 	if (r == 0)
 		r = find_end(f, b, f->fd, &st, &end);
 	pthread_rwlock_unlock(&f->of->content);
-	return r == 0;
+	return r == 0 && end < st.cipher_size;
 }
 
 int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st)
@@ -99,14 +105,41 @@ int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st)
 	return r < 0 ? r : io_state_get(f, st);
 }
 
-void end_step_over(struct view_file *f, struct io_state *st)
+int end_step_over(struct view_file *f, struct io_buf *b, struct io_state *st)
 {
-	const uint64_t block = st->plain_size / LAYOUT_BLOCK;
+	const uint64_t block = io_last_block(st);
+	const size_t len = io_stored_len(view_layout(f->v), st, block);
+	size_t zeros = 0;
 
+	while (zeros < len && b->saved[zeros] == 0)
+		zeros++;
+	if (zeros == len) /* made longer it would be a hole, and damage no more */
+		return -EBADMSG;
 	view_warn(f->v, "inode %llu: the last block, #%llu, was left damaged; going on behind it",
 		  (unsigned long long)f->of->node->id.ino, (unsigned long long)block);
 	st->plain_size = (block + 1) * LAYOUT_BLOCK;
-	f->of->end_known = true;
+	return 0;
+}
+
+int end_look(struct view_file *f, struct io_buf *b, struct io_state *st)
+{
+	size_t raw_len;
+	ssize_t n = 0;
+	int r = 0;
+
+	if (st->plain_size == 0 || (f->of->end_known && !view_is_shared(f->v))) {
+		f->of->end_known = true;
+		return 0;
+	}
+	n = io_block_read(f, st, io_last_block(st), b->plain, b->saved, &raw_len);
+	io_buf_holds(b, LAYOUT_BLOCK);
+	if (n == -EBADMSG)
+		r = end_settle(f, b, st);
+	else if (n < 0)
+		r = (int)n;
+	if (r == 0)
+		f->of->end_known = true;
+	return r == -EBADMSG ? 0 : r; /* damaged for good: that concerns those who need it */
 }
 
 static int fill(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off)
@@ -121,31 +154,20 @@ static int fill(struct view_file *f, struct io_buf *b, struct io_state *st, uint
 	return n < 0 ? (int)n : 0;
 }
 
-/* A last block that is full is not needed for what goes behind it, so nobody would notice that it is what an
- * interrupted truncate left: looked at once per open file, unless that began empty. What else is wrong with
- * it concerns those who read it. */
-static int look_at(struct view_file *f, struct io_buf *b, const struct io_state *st)
+int end_pad(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off, uint64_t *ret_before)
 {
-	size_t raw_len;
-	ssize_t n = 0;
+	int r = 0;
 
-	if (!f->of->end_known && st->plain_size)
-		n = io_block_read(f, st, io_last_block(st), b->plain, b->saved, &raw_len);
-	io_buf_holds(b, LAYOUT_BLOCK);
-	f->of->end_known = true;
-	return n == -EBADMSG ? -EBADMSG : 0;
-}
-
-int end_pad(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off)
-{
-	int r = st->plain_size % LAYOUT_BLOCK == 0 && off >= st->plain_size ? look_at(f, b, st)
-									    : fill(f, b, st, off);
-
+	if (st->plain_size % LAYOUT_BLOCK == 0 && off >= st->plain_size)
+		r = end_look(f, b, st);
+	*ret_before = st->plain_size;
+	if (r == 0)
+		r = fill(f, b, st, off);
 	if (r != -EBADMSG)
 		return r;
-	if (end_settle(f, b, st) == 0)
+	r = end_settle(f, b, st);
+	*ret_before = st->plain_size;
+	if (r == 0)
 		return fill(f, b, st, off);
-	if (st->plain_size % LAYOUT_BLOCK)
-		end_step_over(f, st);
-	return 0;
+	return r == -EBADMSG ? end_step_over(f, b, st) : r;
 }

@@ -183,9 +183,15 @@ int io_state_get(struct view_file *f, struct io_state *ret)
 	return 0;
 }
 
-/* Bytes stored of block `no`, which begins before the end: asking for no more spares a second read that only
- * finds the end. */
-static size_t stored_len(const struct layout *l, const struct io_state *st, uint64_t no)
+int io_cut(int fd, uint64_t cipher_size)
+{
+	while (ftruncate(fd, (off_t)cipher_size) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+size_t io_stored_len(const struct layout *l, const struct io_state *st, uint64_t no)
 {
 	const uint64_t left = st->cipher_size - layout_block_offset(l, no);
 
@@ -204,7 +210,7 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 	if (no * LAYOUT_BLOCK >= st->plain_size)
 		return 0;
 	io_refresh(f, layout_block_offset(l, no), l->cipher_block);
-	n = fd_pread(f->fd, raw, stored_len(l, st, no), (off_t)layout_block_offset(l, no));
+	n = fd_pread(f->fd, raw, io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n <= 0)
 		return n;
 	*ret_raw = (size_t)n;
@@ -316,7 +322,7 @@ static int save_end(struct view_file *f, const struct io_buf *b, const struct io
 	    (no == run->first && run->saved_len[0]))
 		return 0;
 	io_refresh(f, layout_block_offset(l, no), l->cipher_block); /* it may be written back */
-	n = fd_pread(f->fd, saved_at(b, 1), stored_len(l, st, no), (off_t)layout_block_offset(l, no));
+	n = fd_pread(f->fd, saved_at(b, 1), io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n < 0)
 		return (int)n;
 	run->saved_len[1] = (size_t)n;

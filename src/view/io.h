@@ -45,6 +45,11 @@ static inline uint64_t io_last_block(const struct io_state *st)
 {
 	return st->plain_size ? (st->plain_size - 1) / LAYOUT_BLOCK : 0;
 }
+/* Bytes stored of block `no`, which begins before the end: asking for no more spares a second read that only
+ * finds the end. */
+size_t io_stored_len(const struct layout *l, const struct io_state *st, uint64_t no);
+/* ftruncate; 0 or negative errno. */
+int io_cut(int fd, uint64_t cipher_size);
 /* Look at the file. 0, -EUCLEAN (damaged header), or errno. */
 int io_state_get(struct view_file *f, struct io_state *ret);
 /* The header was written: remember the id for readers / forget it (truncated to nothing). */
@@ -69,18 +74,23 @@ ssize_t io_write_run(struct view_file *f, struct io_buf *b, struct io_state *st,
  * `size` again. */
 void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state *st, uint64_t size);
 
-/* end.c. The writers of these hold the content lock for writing and, in the shared modes, the range lock on
- * the last block and all behind it. */
+/* end.c. In all but end_finish the content lock is held for writing and, in the shared modes, the range lock
+ * on the last block at least; whoever makes the file longer holds it from there on. */
 
-/* Fill the last block of the file up with zeros if it is partial and lies before the block of `off`
- * (VIEW_APPEND: it does not). What an interrupted truncate left is finished first, and st looked at anew;
- * what is damaged for good is stepped over. */
-int end_pad(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off);
-/* A writer met -EBADMSG in the last block: if that is what an interrupted truncate left, cut the stale bytes
- * off and look at the file anew. 0 (write again), -EBADMSG or errno. */
+/* Before anything goes behind the last block: finish what an interrupted truncate left of it, and look at the
+ * file anew; fill it up with zeros if it is partial and lies before the block of `off` (VIEW_APPEND: it does
+ * not), or step over it if it is damaged. *ret_before: the size to go back to if what follows fails. */
+int end_pad(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off, uint64_t *ret_before);
+/* Finish what an interrupted truncate left of the last block, if anything. Nobody would notice it where that
+ * block is not needed. Exclusive mode: once per open file, and not if that began empty. 0, also if the block
+ * is damaged for good, or errno: then nothing may be put behind it. */
+int end_look(struct view_file *f, struct io_buf *b, struct io_state *st);
+/* A writer met -EBADMSG. 0: the last block is valid now, st looked at anew, write again. -EBADMSG: it was
+ * looked at a second time and is damaged for good; its bytes are in b->saved. Or errno. */
 int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st);
-/* The last block is damaged for good: its bytes stay as they are, what follows begins at the next one. */
-void end_step_over(struct view_file *f, struct io_state *st);
+/* After that -EBADMSG: the last block's bytes stay as they are, what follows begins at the next one. -EBADMSG
+ * if it must not be made longer. */
+int end_step_over(struct view_file *f, struct io_buf *b, struct io_state *st);
 /* A reader met -EBADMSG in `block`: end_settle with a descriptor and a lock of its own. Content lock held for
  * writing. */
 int end_finish(struct view_file *f, struct io_buf *b, uint64_t block);

@@ -157,13 +157,13 @@ static int begin_shared(struct view_file *f, struct io_state *st, uint64_t off, 
 static ssize_t put(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
 		   const uint8_t *buf, size_t n)
 {
-	const uint64_t before = st->plain_size;
+	uint64_t before = st->plain_size;
 	ssize_t done;
 	int r;
 
 	if ((off == VIEW_APPEND ? before : off) + n > layout_max_plain(view_layout(f->v)))
 		return -EFBIG;
-	r = end_pad(f, b, st, off);
+	r = end_pad(f, b, st, off, &before);
 	if (r < 0)
 		return r;
 	if (off == VIEW_APPEND)
@@ -174,16 +174,15 @@ static ssize_t put(struct view_file *f, struct io_buf *b, struct io_state *st, u
 	return done;
 }
 
-/* The write reaches into the last block, which turned out to be damaged. */
+/* The write reaches into the last block, and met a damaged one. */
 static ssize_t put_again(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t off,
 			 const uint8_t *buf, size_t n)
 {
-	if (end_settle(f, b, st) < 0) {
-		if (off != VIEW_APPEND || !view_is_shared(f->v))
-			return -EBADMSG;
-		end_step_over(f, st); /* what another node left must not stop this one */
-	}
-	return put(f, b, st, off, buf, n);
+	int r = end_settle(f, b, st);
+
+	if (r == -EBADMSG && off == VIEW_APPEND && view_is_shared(f->v))
+		r = end_step_over(f, b, st); /* what another node left must not stop this one */
+	return r < 0 ? r : put(f, b, st, off, buf, n);
 }
 
 static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, const uint8_t *buf, size_t n)

@@ -8,21 +8,13 @@
 #include "util/fd.h"
 #include "view/io.h"
 
-static int cut(struct view_file *f, uint64_t cipher_size)
-{
-	while (ftruncate(f->fd, (off_t)cipher_size) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return 0;
-}
-
 /* To nothing. Other nodes may have cached the file id, so in the shared modes the header stays. */
 static int to_zero(struct view_file *f, const struct io_state *st)
 {
 	if (view_is_shared(f->v) && st->cipher_size >= LAYOUT_HEADER_LEN)
-		return cut(f, LAYOUT_HEADER_LEN);
+		return io_cut(f->fd, LAYOUT_HEADER_LEN);
 	io_id_forget(f->of);
-	return cut(f, 0);
+	return io_cut(f->fd, 0);
 }
 
 /* Cut behind the block first (a valid file at any moment), then put the short block in place of the long one:
@@ -40,7 +32,7 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 	int r;
 
 	if (keep == 0)
-		return cut(f, start);
+		return io_cut(f->fd, start);
 	have = io_block_read(f, st, block, b->plain, b->saved, &raw_len);
 	io_buf_holds(b, LAYOUT_BLOCK);
 	if (have < 0)
@@ -50,7 +42,7 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 	if (content_seal(&f->v->vol->content, block, st->id, b->plain, keep, out) < 0)
 		return -EIO;
 	if (st->cipher_size > start + raw_len) {
-		r = cut(f, start + raw_len);
+		r = io_cut(f->fd, start + raw_len);
 		if (r == 0 &&
 		    fdatasync(f->fd) < 0) /* or the block below might be stored before it is the last */
 			r = -errno;
@@ -61,7 +53,7 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 	if (r == 0 && fdatasync(f->fd) < 0)
 		r = -errno;
 	if (r == 0)
-		r = cut(f, start + keep + l->overhead);
+		r = io_cut(f->fd, start + keep + l->overhead);
 	if (r < 0)
 		(void)fd_pwrite(f->fd, b->saved, raw_len, (off_t)start, NULL);
 	return r;
@@ -73,7 +65,8 @@ void truncate_unpad(struct view_file *f, struct io_buf *b, const struct io_state
 		(void)shrink(f, b, st, size); /* else zeros stay behind: no worse than a hole */
 }
 
-static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
+static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size,
+		  uint64_t *ret_before)
 {
 	static const uint8_t zero;
 	uint8_t header[LAYOUT_HEADER_LEN];
@@ -82,7 +75,7 @@ static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, ui
 
 	if (size > layout_max_plain(view_layout(f->v)))
 		return -EFBIG;
-	r = end_pad(f, b, st, size - 1);
+	r = end_pad(f, b, st, size - 1, ret_before);
 	if (r < 0)
 		return r;
 	if (size % LAYOUT_BLOCK) {
@@ -97,33 +90,47 @@ static int extend(struct view_file *f, struct io_buf *b, struct io_state *st, ui
 		header_pack(header, st->id);
 		r = fd_pwrite(f->fd, header, sizeof(header), 0, NULL);
 		if (r < 0) {
-			(void)cut(f, st->cipher_size);
+			(void)io_cut(f->fd, st->cipher_size);
 			return r;
 		}
 		io_id_set(f->of, st->id);
 	}
-	return cut(f, layout_cipher_size(view_layout(f->v), size)); /* whole zero blocks are holes */
+	return io_cut(f->fd, layout_cipher_size(view_layout(f->v), size)); /* whole zero blocks are holes */
 }
 
 static int grow(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
 {
-	const uint64_t before = st->plain_size;
-	int r = extend(f, b, st, size);
+	uint64_t before = st->plain_size;
+	int r = extend(f, b, st, size, &before);
 
 	if (r < 0)
 		truncate_unpad(f, b, st, before);
 	return r;
 }
 
+/* The new size lies in the last block or behind it: what is there now? */
+static int look(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
+{
+	return size > io_last_block(st) * LAYOUT_BLOCK ? end_look(f, b, st) : 0;
+}
+
 static int resize(struct view_file *f, struct io_buf *b, struct io_state *st, uint64_t size)
 {
+	int r;
+
 	if (size == 0)
 		return to_zero(f, st);
-	if (size < st->plain_size)
-		return shrink(f, b, st, size);
+	r = look(f, b, st, size);
+	if (r < 0)
+		return r;
 	if (size > st->plain_size)
 		return grow(f, b, st, size);
-	return cut(f, st->cipher_size); /* the times move all the same (POSIX) */
+	if (size == st->plain_size)
+		return io_cut(f->fd, st->cipher_size); /* the times move all the same (POSIX) */
+	r = shrink(f, b, st, size);
+	if (r < 0)
+		f->of->end_known = false;
+	return r;
 }
 
 int rw_truncate(struct view_file *f, uint64_t size)
@@ -139,8 +146,6 @@ int rw_truncate(struct view_file *f, uint64_t size)
 	if (r == 0) {
 		r = io_state_get(f, &st);
 		if (r == 0 || (size == 0 && st.cipher_size)) /* a damaged file may be emptied */
-			r = resize(f, b, &st, size);
-		if (r == -EBADMSG && end_settle(f, b, &st) == 0)
 			r = resize(f, b, &st, size);
 		unlock_range(f->v, f->fd, 0, 0);
 	}
@@ -172,6 +177,8 @@ int rw_fallocate(struct view_file *f, int mode, uint64_t off, uint64_t n)
 		if (r == 0 && fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)start,
 					(off_t)(layout_cipher_size(l, end) - start)) < 0)
 			r = -errno;
+		if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE))
+			r = look(f, b, &st, end);
 		if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && end > st.plain_size)
 			r = grow(f, b, &st, end);
 		unlock_range(f->v, f->fd, 0, 0);

@@ -56,7 +56,7 @@ const char *shim_hit(void)
 	return hit;
 }
 
-/* 0: go on; an errno; or SHIM_SHORT. */
+/* 0: go on; an errno; or one of those in shim.h. */
 static int next(const char *name, enum need need)
 {
 	int e = 0;
@@ -273,6 +273,11 @@ int __wrap_openat(int dirfd, const char *name, int flags, ...)
 	return fd;
 }
 
+static size_t shortened(size_t n)
+{
+	return n > 5000 ? 5000 : n > 1 ? n / 2 + 1 : n;
+}
+
 #define SHORTEN(call, n)                                                                                     \
 	do {                                                                                                 \
 		int fault_ = next(call, PLAIN);                                                              \
@@ -280,16 +285,25 @@ int __wrap_openat(int dirfd, const char *name, int flags, ...)
 			errno = fault_;                                                                      \
 			return -1;                                                                           \
 		}                                                                                            \
-		if (fault_ == SHIM_SHORT && (n) > 1)                                                         \
-			(n) = (n) > 5000 ? 5000 : (n) / 2 + 1;                                               \
+		if (fault_ == SHIM_SHORT)                                                                    \
+			(n) = shortened(n);                                                                  \
 	} while (0)
 
 ssize_t __real_pread(int fd, void *buf, size_t n, off_t off);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t off);
 ssize_t __wrap_pread(int fd, void *buf, size_t n, off_t off)
 {
-	SHORTEN("pread", n);
-	return __real_pread(fd, buf, n, off);
+	ssize_t done;
+	int error = next("pread", PLAIN);
+
+	if (error > 0) {
+		errno = error;
+		return -1;
+	}
+	done = __real_pread(fd, buf, error == SHIM_SHORT ? shortened(n) : n, off);
+	if (error == SHIM_STALE && done > 64)
+		memset((uint8_t *)buf + done - 16, 0, 16);
+	return done;
 }
 
 ssize_t __real_pwrite(int fd, const void *buf, size_t n, off_t off);

@@ -10,11 +10,14 @@
 
 /* --- faults --- */
 
-enum { SHIM_SHORT = -1 }; /* instead of an errno: read or write only a part */
+enum {			/* instead of an errno */
+       SHIM_SHORT = -1, /* read or write only a part */
+       SHIM_STALE = -2, /* a block is read as if its last page had not come from the server yet */
+};
 
 struct shim_fault {
 	unsigned int at; /* fail the at-th call (1, 2, ...); 0: none */
-	int error;	 /* errno, or SHIM_SHORT */
+	int error;	 /* errno, or one of these */
 	bool lasting;	 /* from that call on every one that needs space fails (a full disk stays full) */
 };
 /* Count from 0 and fail what `fault` says (NULL: nothing), in all threads. */

@@ -279,6 +279,57 @@ static int run_read(struct fixture *fx)
 	return r;
 }
 
+/* --- after a truncate to 5000 that was cut between its last two steps: 8192 bytes are shown --- */
+
+static void prepare_half(struct fixture *fx)
+{
+	uint8_t before[8192 + 64], after[8192 + 64];
+	int fd;
+	ssize_t n, m;
+
+	step_make(fx, "f", 8192);
+	fd = open(fx_stored(fx, "f"), O_RDWR | O_CLOEXEC);
+	n = pread(fd, before, sizeof(before), 18);
+	assert_int_equal(truncate_to(fx, 5000), 0);
+	m = pread(fd, after, sizeof(after), 18);
+	assert_true(m > 0 && m < n);
+	memcpy(before, after, (size_t)m);
+	assert_int_equal(pwrite(fd, before, (size_t)n, 18), n);
+	(void)close(fd);
+}
+static int run_behind(struct fixture *fx)
+{
+	return change(fx, 8192, 20000, O_RDWR);
+}
+static bool behind_after(struct fixture *fx)
+{
+	return holds(fx, "f", 20000, 20000, 5000, 20000, 1 | 4);
+}
+static bool behind_between(struct fixture *fx)
+{
+	return holds(fx, "f", 5000, 20000, 5000, 20000, 1 | 4);
+}
+static int run_as_shown(struct fixture *fx)
+{
+	return truncate_to(fx, 8192);
+}
+static bool shown_after(struct fixture *fx)
+{
+	return holds(fx, "f", 8192, 8192, 5000, 8192, 1);
+}
+static bool shown_between(struct fixture *fx)
+{
+	return holds(fx, "f", 5000, 8192, 5000, 8192, 1);
+}
+static int run_shorter(struct fixture *fx)
+{
+	return truncate_to(fx, 4500);
+}
+static bool shorter_after(struct fixture *fx)
+{
+	return step_is_v1(fx, "f", 4500);
+}
+
 const struct step steps_data[] = {
 	{ "create", step_prepare_none, run_create, create_before, create_after, create_between },
 	{ "overwrite", prepare_big, run_overwrite, f_big, overwrite_after, overwrite_between },
@@ -290,5 +341,17 @@ const struct step steps_data[] = {
 	{ "truncate to 0", step_prepare_small, run_empty, step_f_small, empty_after, NULL },
 	{ "fallocate", step_prepare_small, run_allocate, step_f_small, grow_after, grow_between },
 	{ "read and fsync", prepare_big, run_read, f_big, f_big, NULL },
+	{ "half truncated: write on", prepare_half, run_append, step_f_small, append_after, append_between,
+	  true },
+	{ "half truncated: write behind", prepare_half, run_behind, step_f_small, behind_after,
+	  behind_between, true },
+	{ "half truncated: write far beyond", prepare_half, run_far, step_f_small, far_after, far_between,
+	  true },
+	{ "half truncated: grow", prepare_half, run_grow, step_f_small, grow_after, grow_between, true },
+	{ "half truncated: fallocate", prepare_half, run_allocate, step_f_small, grow_after, grow_between,
+	  true },
+	{ "half truncated: truncate to what is shown", prepare_half, run_as_shown, step_f_small, shown_after,
+	  shown_between, true },
+	{ "half truncated: shrink", prepare_half, run_shorter, step_f_small, shorter_after, NULL, true },
 };
 const size_t n_steps_data = sizeof(steps_data) / sizeof(steps_data[0]);

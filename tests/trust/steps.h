@@ -15,6 +15,7 @@ struct step {
 	bool (*before)(struct fixture *fx);
 	bool (*after)(struct fixture *fx);
 	bool (*between)(struct fixture *fx); /* allowed after a failure as well; may be NULL */
+	bool pending; /* begins with a truncate that was interrupted: whole only once it is read */
 };
 extern const struct step steps_data[], steps_name[];
 extern const size_t n_steps_data, n_steps_name;
