@@ -20,6 +20,23 @@ static size_t valid_len(const struct content *c, const struct io_state *st, stru
 	return 0;
 }
 
+/* -EBADMSG is our word for a block that is damaged; the backing file system says it of its own checksums. */
+static int not_ours(int r)
+{
+	return r == -EBADMSG ? -EIO : r;
+}
+
+/* Stale bytes of a real file are ciphertext, or a hole. Zeros may also be the rest of an old page that a
+ * client holds while another node has made the block longer. */
+static bool is_doubtful(const struct view_file *f, const uint8_t *stale, size_t n)
+{
+	size_t zeros = 0;
+
+	while (zeros < n && stale[zeros] == 0)
+		zeros++;
+	return n && zeros == n && f->v->weak_pages && view_is_shared(f->v);
+}
+
 /* A second look at the last block, whose stored bytes come to b->saved: where the file has to end for it to
  * be valid. 0, -EBADMSG if it is damaged for good, or errno. */
 static int find_end(struct view_file *f, struct io_buf *b, int fd, const struct io_state *st, uint64_t *ret)
@@ -27,16 +44,20 @@ static int find_end(struct view_file *f, struct io_buf *b, int fd, const struct 
 	const struct layout *l = view_layout(f->v);
 	const uint64_t start = layout_block_offset(l, io_last_block(st));
 	const size_t len = io_stored_len(l, st, io_last_block(st));
+	size_t valid;
 	ssize_t n;
 
 	io_refresh(f, start, len);
 	n = fd_pread(fd, b->saved, len, (off_t)start);
 	if (n < 0)
-		return (int)n;
+		return not_ours((int)n);
 	if ((size_t)n < len)
 		return -EIO; /* the file has changed behind our back */
-	*ret = start + valid_len(&f->v->vol->content, st, b, len);
-	return *ret > start ? 0 : -EBADMSG;
+	valid = valid_len(&f->v->vol->content, st, b, len);
+	if (valid && is_doubtful(f, b->saved + valid, len - valid))
+		return -EIO;
+	*ret = start + valid;
+	return valid ? 0 : -EBADMSG;
 }
 
 /* End the file there. fd: open for writing, the block locked. */
@@ -51,7 +72,7 @@ static int finish(struct view_file *f, struct io_buf *b, int fd, const struct io
 	if (r == 0)
 		view_warn(f->v, "inode %llu: finished a truncate that was interrupted",
 			  (unsigned long long)f->of->node->id.ino);
-	return r;
+	return not_ours(r);
 }
 
 static int state_ending_in(struct view_file *f, uint64_t block, struct io_state *ret)
@@ -102,7 +123,7 @@ int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st)
 {
 	int r = finish(f, b, f->fd, st);
 
-	return r < 0 ? r : io_state_get(f, st);
+	return r < 0 ? r : not_ours(io_state_get(f, st));
 }
 
 int end_step_over(struct view_file *f, struct io_buf *b, struct io_state *st)

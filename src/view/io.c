@@ -212,7 +212,7 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 	io_refresh(f, layout_block_offset(l, no), l->cipher_block);
 	n = fd_pread(f->fd, raw, io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n <= 0)
-		return n;
+		return n < 0 ? n : -EIO; /* cut behind our back */
 	*ret_raw = (size_t)n;
 	r = content_open(&f->v->vol->content, no, st->id, raw, (size_t)n, plain, &good);
 	if (r < 0)
@@ -414,7 +414,8 @@ static uint64_t repair(struct view_file *f, const struct io_state *st, const str
 		keep = LAYOUT_HEADER_LEN;
 	if (whole == 0 || torn < keep)
 		torn = keep;
-	(void)!ftruncate(f->fd, (off_t)torn);
+	if (ftruncate(f->fd, (off_t)torn) < 0)
+		f->of->end_known = false;
 	return whole;
 }
 

@@ -57,22 +57,30 @@ static ssize_t read_run(struct view_file *f, struct io_buf *b, bool fresh_id, ui
 	return r < 0 ? r : (ssize_t)good;
 }
 
+static ssize_t read_locked(struct view_file *f, struct io_buf *b, uint64_t first, size_t n_blocks,
+			   uint64_t *ret_bad)
+{
+	const struct layout *l = view_layout(f->v);
+	uint64_t start = layout_block_offset(l, first), len = n_blocks * l->cipher_block;
+	ssize_t n = lock_range(f->v, f->fd, false, start, len);
+
+	if (n < 0)
+		return n;
+	n = read_run(f, b, true, first, n_blocks, ret_bad);
+	unlock_range(f->v, f->fd, start, len);
+	return n;
+}
+
 /* What looks damaged may be another node's write in progress: look again with the range locked. */
 static ssize_t read_again(struct view_file *f, struct io_buf *b, uint64_t first, size_t n_blocks,
 			  uint64_t *ret_bad)
 {
-	const struct layout *l = view_layout(f->v);
-	uint64_t start = layout_block_offset(l, first), len = n_blocks * l->cipher_block;
 	ssize_t n;
-	int r;
 
 	pthread_rwlock_wrlock(&f->of->content); /* alone on this descriptor: its locks are not counted */
-	r = lock_range(f->v, f->fd, false, start, len);
-	n = r < 0 ? r : read_run(f, b, true, first, n_blocks, ret_bad);
-	if (r == 0)
-		unlock_range(f->v, f->fd, start, len);
+	n = read_locked(f, b, first, n_blocks, ret_bad);
 	if (n == -EBADMSG && end_finish(f, b, *ret_bad) == 0)
-		n = read_run(f, b, true, first, n_blocks, ret_bad);
+		n = read_locked(f, b, first, n_blocks, ret_bad);
 	pthread_rwlock_unlock(&f->of->content);
 	return n;
 }
@@ -235,7 +243,7 @@ ssize_t rw_write(struct view_file *f, const struct view_caller *who, uint64_t of
 		ssize_t done = write_chunk(f, b, off == VIEW_APPEND ? off : off + total, buf + total, chunk);
 
 		if (done < 0 && total == 0)
-			return io_damage(f, (int)done, off / LAYOUT_BLOCK);
+			return done == -EUCLEAN ? io_damage(f, -EUCLEAN, 0) : done; /* blocks are told of */
 		if (done < 0)
 			break;
 		total += (size_t)done;

@@ -54,8 +54,10 @@ static int shrink(struct view_file *f, struct io_buf *b, const struct io_state *
 		r = -errno;
 	if (r == 0)
 		r = io_cut(f->fd, start + keep + l->overhead);
-	if (r < 0)
+	if (r < 0) {
 		(void)fd_pwrite(f->fd, b->saved, raw_len, (off_t)start, NULL);
+		f->of->end_known = false;
+	}
 	return r;
 }
 
@@ -127,10 +129,7 @@ static int resize(struct view_file *f, struct io_buf *b, struct io_state *st, ui
 		return grow(f, b, st, size);
 	if (size == st->plain_size)
 		return io_cut(f->fd, st->cipher_size); /* the times move all the same (POSIX) */
-	r = shrink(f, b, st, size);
-	if (r < 0)
-		f->of->end_known = false;
-	return r;
+	return shrink(f, b, st, size);
 }
 
 int rw_truncate(struct view_file *f, uint64_t size)
@@ -174,11 +173,11 @@ int rw_fallocate(struct view_file *f, int mode, uint64_t off, uint64_t n)
 	r = lock_range(f->v, f->fd, true, 0, 0);
 	if (r == 0) {
 		r = io_state_get(f, &st);
+		if (r == 0)
+			r = look(f, b, &st, end);
 		if (r == 0 && fallocate(f->fd, FALLOC_FL_KEEP_SIZE, (off_t)start,
 					(off_t)(layout_cipher_size(l, end) - start)) < 0)
 			r = -errno;
-		if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE))
-			r = look(f, b, &st, end);
 		if (r == 0 && !(mode & FALLOC_FL_KEEP_SIZE) && end > st.plain_size)
 			r = grow(f, b, &st, end);
 		unlock_range(f->v, f->fd, 0, 0);

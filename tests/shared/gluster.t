@@ -2,6 +2,7 @@
 # gluster.t - the patterns of shared.t on a real distributed file system: a GlusterFS volume, every node with a client of its
 # own, all in fresh namespaces; then an MPI program writing one shared file through it.
 #   GCF_GLUSTER_NODES (3)  GCF_SHARED_SCALE (1)  GCF_GLUSTER_DEFAULTS=1: leave the volume's performance options as they come
+#   GCF_COST=1: what the shared modes cost there
 #   GCF_TABLE=1: a table, with the Go program beside ours
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,6 +54,8 @@ for i in $(seq "$n"); do
 done
 if [ "${GCF_TABLE:-}" = 1 ]; then
 	"$here/table" "$n" "${GCF_SHARED_SCALE:-0.2}" "$W/brick/b" "$W"/c[0-9]*
+elif [ "${GCF_COST:-}" = 1 ]; then
+	python3 "$here/../bench/shared_cost.py" "$W/c1" 3
 else
 	python3 "$here/on_clients.py" GlusterFS "$W/brick/b" "$W"/c[0-9]*
 fi

@@ -154,17 +154,12 @@ static const struct {
 	int error;
 	bool lasting;
 } faults[] = {
-	{ "ENOSPC", ENOSPC, false },
-	{ "ENOSPC from then on", ENOSPC, true },
-	{ "EIO", EIO, false },
-	{ "EINTR", EINTR, false },
-	{ "EDQUOT", EDQUOT, false },
-	{ "EDQUOT from then on", EDQUOT, true },
-	{ "ESTALE", ESTALE, false },
-	{ "EMFILE", EMFILE, false },
-	{ "ENOMEM", ENOMEM, false },
-	{ "short counts", SHIM_SHORT, false },
-	{ "stale bytes", SHIM_STALE, false },
+	{ "ENOSPC", ENOSPC, false },   { "ENOSPC from then on", ENOSPC, true },
+	{ "EIO", EIO, false },	       { "EINTR", EINTR, false },
+	{ "EDQUOT", EDQUOT, false },   { "EDQUOT from then on", EDQUOT, true },
+	{ "ESTALE", ESTALE, false },   { "EMFILE", EMFILE, false },
+	{ "ENOMEM", ENOMEM, false },   { "short counts", SHIM_SHORT, false },
+	{ "EBADMSG", EBADMSG, false }, { "stale bytes", SHIM_STALE, false },
 };
 
 /* Each on its own, so that the two modes are tests of their own. */
