@@ -47,7 +47,7 @@ static int find_end(struct view_file *f, struct io_buf *b, int fd, const struct 
 	size_t valid;
 	ssize_t n;
 
-	io_refresh(f, start, len);
+	io_drop(f, start, len);
 	n = fd_pread(fd, b->saved, len, (off_t)start);
 	if (n < 0)
 		return not_ours((int)n);

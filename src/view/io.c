@@ -93,17 +93,28 @@ int io_damage(struct view_file *f, int e, uint64_t block)
 	return e;
 }
 
-void io_refresh(struct view_file *f, uint64_t start, uint64_t len)
+static bool is_weak(const struct view_file *f, uint64_t len)
+{
+	return f->v->weak_pages && (len == 0 || view_is_shared(f->v));
+}
+
+void io_drop(struct view_file *f, uint64_t start, uint64_t len)
 {
 	const uint64_t page =
 	    2 << 20; /* only what lies in the range as a whole is dropped: pages, large folios */
 
-	if (!f->v->weak_pages || (len && !view_is_shared(f->v)))
+	if (!is_weak(f, len))
 		return;
 	if (len)
 		len = ((start + len + page - 1) & ~(page - 1)) - (start & ~(page - 1));
 	(void)posix_fadvise(f->fd, (off_t)(start & ~(page - 1)), (off_t)len, POSIX_FADV_DONTNEED);
-	(void)stat_open(f->v, f->fd, NULL, NULL); /* the kernel reads up to the size it knows */
+}
+
+void io_refresh(struct view_file *f, uint64_t start, uint64_t len)
+{
+	io_drop(f, start, len);
+	if (is_weak(f, len))
+		(void)stat_open(f->v, f->fd, NULL, NULL); /* the kernel reads up to the size it knows */
 }
 
 void io_id_set(struct openfile *of, const uint8_t id[static LAYOUT_FILE_ID_LEN])
@@ -209,7 +220,7 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 	*ret_raw = 0;
 	if (no * LAYOUT_BLOCK >= st->plain_size)
 		return 0;
-	io_refresh(f, layout_block_offset(l, no), l->cipher_block);
+	io_drop(f, layout_block_offset(l, no), l->cipher_block);
 	n = fd_pread(f->fd, raw, io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n <= 0)
 		return n < 0 ? n : -EIO; /* cut behind our back */
@@ -321,7 +332,7 @@ static int save_end(struct view_file *f, const struct io_buf *b, const struct io
 	if (st->plain_size % LAYOUT_BLOCK == 0 || run->end <= st->plain_size || no < run->first ||
 	    (no == run->first && run->saved_len[0]))
 		return 0;
-	io_refresh(f, layout_block_offset(l, no), l->cipher_block); /* it may be written back */
+	io_drop(f, layout_block_offset(l, no), l->cipher_block); /* it may be written back */
 	n = fd_pread(f->fd, saved_at(b, 1), io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
 	if (n < 0)
 		return (int)n;

@@ -99,6 +99,8 @@ int end_finish(struct view_file *f, struct io_buf *b, uint64_t block);
  * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing
  * file system sees to it. */
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len);
+/* The same without asking for the size, for those who have just done that (io_state_get). */
+void io_drop(struct view_file *f, uint64_t start, uint64_t len);
 /* Account for damage met and tell of it. Returns e. */
 int io_damage(struct view_file *f, int e, uint64_t block);
 

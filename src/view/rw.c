@@ -135,13 +135,25 @@ static void write_range(const struct layout *l, const struct io_state *st, uint6
 	*ret_len = layout_block_offset(l, (off + n - 1) / LAYOUT_BLOCK + 1) - start;
 }
 
+/* How the file looked when it was last locked, if that is enough to tell what to lock: it costs no request.
+ * Where it grows, too much would be locked if others have made it longer meanwhile; those who append do not
+ * mind. */
+static bool guess(const struct view_file *f, uint64_t off, size_t n, struct io_state *ret)
+{
+	const uint64_t size = f->of->seen_size;
+
+	*ret = (struct io_state){ .cipher_size = size,
+				  .plain_size = layout_plain_size(view_layout(f->v), size, NULL) };
+	return off == VIEW_APPEND ? size > LAYOUT_HEADER_LEN : off + n <= ret->plain_size;
+}
+
 /* Shared modes: lock what will be written, and make sure the file is still what the range was computed from.
  */
 static int begin_shared(struct view_file *f, struct io_state *st, uint64_t off, size_t n, uint64_t *ret_start,
 			uint64_t *ret_len)
 {
 	const struct layout *l = view_layout(f->v);
-	int r = io_state_get(f, st);
+	int r = guess(f, off, n, st) ? 0 : io_state_get(f, st);
 
 	while (r == 0) {
 		struct io_state before = *st;
@@ -152,6 +164,7 @@ static int begin_shared(struct view_file *f, struct io_state *st, uint64_t off, 
 		if (r < 0)
 			return r;
 		r = io_state_get(f, st);
+		f->of->seen_size = r == 0 ? st->cipher_size : 0;
 		/* Growth is fine when we hold the end; anything else that moved the range starts over. */
 		if (r == 0 && (*ret_len == 0 ? st->plain_size >= before.plain_size &&
 						   st->need_header <= before.need_header
