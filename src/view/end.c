@@ -44,15 +44,11 @@ static int find_end(struct view_file *f, struct io_buf *b, int fd, const struct 
 	const struct layout *l = view_layout(f->v);
 	const uint64_t start = layout_block_offset(l, io_last_block(st));
 	const size_t len = io_stored_len(l, st, io_last_block(st));
+	ssize_t n = io_stored_read(f, fd, st, io_last_block(st), b->saved);
 	size_t valid;
-	ssize_t n;
 
-	io_drop(f, start, len);
-	n = fd_pread(fd, b->saved, len, (off_t)start);
 	if (n < 0)
 		return not_ours((int)n);
-	if ((size_t)n < len)
-		return -EIO; /* the file has changed behind our back */
 	valid = valid_len(&f->v->vol->content, st, b, len);
 	if (valid && is_doubtful(f, b->saved + valid, len - valid))
 		return -EIO;

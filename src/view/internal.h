@@ -82,7 +82,7 @@ struct openfile {
 	pthread_mutex_t owners_lock;
 	pthread_rwlock_t content;
 	bool end_known;		 /* end.c; content, for writing */
-	uint64_t seen_size;	 /* ciphertext; rw.c; content, for writing */
+	uint64_t locked_size;	 /* ciphertext; rw.c; content, for writing */
 	pthread_mutex_t id_lock; /* guards have_id and id among readers */
 	bool have_id;
 	uint8_t id[LAYOUT_FILE_ID_LEN];

@@ -98,7 +98,7 @@ static bool is_weak(const struct view_file *f, uint64_t len)
 	return f->v->weak_pages && (len == 0 || view_is_shared(f->v));
 }
 
-void io_drop(struct view_file *f, uint64_t start, uint64_t len)
+static void drop(struct view_file *f, uint64_t start, uint64_t len)
 {
 	const uint64_t page =
 	    2 << 20; /* only what lies in the range as a whole is dropped: pages, large folios */
@@ -112,7 +112,7 @@ void io_drop(struct view_file *f, uint64_t start, uint64_t len)
 
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len)
 {
-	io_drop(f, start, len);
+	drop(f, start, len);
 	if (is_weak(f, len))
 		(void)stat_open(f->v, f->fd, NULL, NULL); /* the kernel reads up to the size it knows */
 }
@@ -209,10 +209,25 @@ size_t io_stored_len(const struct layout *l, const struct io_state *st, uint64_t
 	return left < l->cipher_block ? (size_t)left : l->cipher_block;
 }
 
+ssize_t io_stored_read(struct view_file *f, int fd, const struct io_state *st, uint64_t no, uint8_t *raw)
+{
+	const struct layout *l = view_layout(f->v);
+	const uint64_t start = layout_block_offset(l, no);
+	const size_t len = io_stored_len(l, st, no);
+	ssize_t n;
+
+	drop(f, start, len);
+	n = fd_pread(fd, raw, len, (off_t)start);
+	if (n >= 0 && (size_t)n < len) { /* a FUSE client may go by an older size than it has just told us */
+		io_refresh(f, start, len);
+		n = fd_pread(fd, raw, len, (off_t)start);
+	}
+	return n >= 0 && (size_t)n < len ? -EIO : n; /* or the file was cut behind our back */
+}
+
 ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t no, uint8_t *plain,
 		      uint8_t *raw, size_t *ret_raw)
 {
-	const struct layout *l = view_layout(f->v);
 	size_t good;
 	ssize_t n;
 	int r;
@@ -220,10 +235,9 @@ ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t n
 	*ret_raw = 0;
 	if (no * LAYOUT_BLOCK >= st->plain_size)
 		return 0;
-	io_drop(f, layout_block_offset(l, no), l->cipher_block);
-	n = fd_pread(f->fd, raw, io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
-	if (n <= 0)
-		return n < 0 ? n : -EIO; /* cut behind our back */
+	n = io_stored_read(f, f->fd, st, no, raw);
+	if (n < 0)
+		return n;
 	*ret_raw = (size_t)n;
 	r = content_open(&f->v->vol->content, no, st->id, raw, (size_t)n, plain, &good);
 	if (r < 0)
@@ -325,15 +339,13 @@ static int seal_run(struct view_file *f, struct io_buf *b, const struct io_state
 /* A short last block that becomes longer: nothing of it is needed for that, unless the write fails. */
 static int save_end(struct view_file *f, const struct io_buf *b, const struct io_state *st, struct run *run)
 {
-	const struct layout *l = view_layout(f->v);
 	const uint64_t no = st->plain_size / LAYOUT_BLOCK;
 	ssize_t n;
 
 	if (st->plain_size % LAYOUT_BLOCK == 0 || run->end <= st->plain_size || no < run->first ||
 	    (no == run->first && run->saved_len[0]))
 		return 0;
-	io_drop(f, layout_block_offset(l, no), l->cipher_block); /* it may be written back */
-	n = fd_pread(f->fd, saved_at(b, 1), io_stored_len(l, st, no), (off_t)layout_block_offset(l, no));
+	n = io_stored_read(f, f->fd, st, no, saved_at(b, 1)); /* it may be written back */
 	if (n < 0)
 		return (int)n;
 	run->saved_len[1] = (size_t)n;

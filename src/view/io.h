@@ -61,6 +61,8 @@ int io_id_cached(struct openfile *of, uint8_t ret[static LAYOUT_FILE_ID_LEN]);
  * cache. */
 int io_id_get(struct view_file *f, bool fresh, uint8_t ret[static LAYOUT_FILE_ID_LEN]);
 
+/* The stored bytes of block `no` anew, all of them: io_stored_len() or negative errno. */
+ssize_t io_stored_read(struct view_file *f, int fd, const struct io_state *st, uint64_t no, uint8_t *raw);
 /* Read and decrypt block `no`. Returns plaintext bytes (0 past the end), -EBADMSG. raw gets the stored form
  * and *ret_raw its length. */
 ssize_t io_block_read(struct view_file *f, const struct io_state *st, uint64_t no, uint8_t *plain,
@@ -99,8 +101,6 @@ int end_finish(struct view_file *f, struct io_buf *b, uint64_t block);
  * anew. len 0: to the end, as at open; in exclusive mode only that is done. Does nothing where the backing
  * file system sees to it. */
 void io_refresh(struct view_file *f, uint64_t start, uint64_t len);
-/* The same without asking for the size, for those who have just done that (io_state_get). */
-void io_drop(struct view_file *f, uint64_t start, uint64_t len);
 /* Account for damage met and tell of it. Returns e. */
 int io_damage(struct view_file *f, int e, uint64_t block);
 

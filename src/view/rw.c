@@ -140,7 +140,7 @@ static void write_range(const struct layout *l, const struct io_state *st, uint6
  * mind. */
 static bool guess(const struct view_file *f, uint64_t off, size_t n, struct io_state *ret)
 {
-	const uint64_t size = f->of->seen_size;
+	const uint64_t size = f->of->locked_size;
 
 	*ret = (struct io_state){ .cipher_size = size,
 				  .plain_size = layout_plain_size(view_layout(f->v), size, NULL) };
@@ -164,7 +164,7 @@ static int begin_shared(struct view_file *f, struct io_state *st, uint64_t off, 
 		if (r < 0)
 			return r;
 		r = io_state_get(f, st);
-		f->of->seen_size = r == 0 ? st->cipher_size : 0;
+		f->of->locked_size = r == 0 ? st->cipher_size : 0;
 		/* Growth is fine when we hold the end; anything else that moved the range starts over. */
 		if (r == 0 && (*ret_len == 0 ? st->plain_size >= before.plain_size &&
 						   st->need_header <= before.need_header
@@ -219,6 +219,8 @@ static ssize_t write_chunk(struct view_file *f, struct io_buf *b, uint64_t off, 
 	done = r < 0 ? r : put(f, b, &st, off, buf, n);
 	if (r == 0 && done == -EBADMSG && (off == VIEW_APPEND || off + n > io_last_block(&st) * LAYOUT_BLOCK))
 		done = put_again(f, b, &st, off, buf, n);
+	if (done > 0)
+		f->of->locked_size = st.cipher_size;
 	if (shared && r == 0)
 		unlock_range(f->v, f->fd, start, len);
 	pthread_rwlock_unlock(&f->of->content);

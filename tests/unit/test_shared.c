@@ -413,6 +413,51 @@ static void a_failed_write_leaves_the_end_to_others(void **state)
 	cluster_close(&c);
 }
 
+static void resize_by(struct cluster *c, int view, struct view_entry *e, off_t size)
+{
+	struct stat st = { .st_size = size };
+
+	assert_int_equal(c->fx.ops->setattr(c->view[view], NULL, e->node, NULL, &st, VIEW_SET_SIZE, &st), 0);
+}
+
+/* What to lock is chosen by the size last seen: whatever another node made of the file since, the right bytes
+ * are written. */
+static void the_size_seen_last_may_be_wrong(void **state)
+{
+	const uint8_t *text = (const uint8_t *)"0123456789", *data;
+	struct cluster c;
+	struct view_entry e0, e1;
+	uint8_t block[20000];
+
+	(void)state;
+	memset(block, 'b', sizeof(block));
+	cluster_open(&c);
+	struct view_file *f0 = open_shared(c.view[0], "f", 0, &e0);
+	struct view_file *f1 = open_shared(c.view[1], "f", 0, &e1);
+
+	assert_int_equal(c.fx.ops->write(f0, NULL, 0, block, sizeof(block)), sizeof(block));
+	resize_by(&c, 1, &e1, 100);
+	assert_int_equal(c.fx.ops->write(f0, NULL, 10000, text, 10), 10); /* grows now */
+	assert_int_equal(c.fx.ops->read(f1, 90, 20000, &data), 10010 - 90);
+	assert_memory_equal(data, "bbbbbbbbbb", 10);
+	for (int i = 10; i < 10000 - 90; i++)
+		assert_int_equal(data[i], 0);
+	assert_memory_equal(data + 10000 - 90, text, 10);
+	resize_by(&c, 1, &e1, 0);
+	assert_int_equal(c.fx.ops->write(f0, NULL, VIEW_APPEND, text, 10), 10);
+	assert_int_equal(c.fx.ops->read(f1, 0, 100, &data), 10);
+	assert_int_equal(c.fx.ops->write(f1, NULL, 8192, block, sizeof(block)), sizeof(block));
+	assert_int_equal(c.fx.ops->write(f0, NULL, 9000, text, 10), 10); /* lies within now */
+	assert_int_equal(c.fx.ops->write(f0, NULL, VIEW_APPEND, text, 10), 10);
+	assert_int_equal(c.fx.ops->read(f1, 28190, 100, &data), 12);
+	assert_memory_equal(data, "bb0123456789", 12);
+	assert_int_equal(c.fx.ops->read(f1, 8999, 12, &data), 12);
+	assert_memory_equal(data, "b0123456789b", 12);
+	close_shared(c.view[0], f0, &e0);
+	close_shared(c.view[1], f1, &e1);
+	cluster_close(&c);
+}
+
 static void application_locks_reach_the_other_view(void **state)
 {
 	struct cluster c;
@@ -458,6 +503,7 @@ int main(void)
 		cmocka_unit_test(truncate_against_write_never_damages),
 		cmocka_unit_test(rmdir_never_takes_the_iv_of_what_another_node_brings_back),
 		cmocka_unit_test(a_failed_write_leaves_the_end_to_others),
+		cmocka_unit_test(the_size_seen_last_may_be_wrong),
 		cmocka_unit_test(application_locks_reach_the_other_view),
 	};
 
