@@ -213,8 +213,11 @@ def presence():
     stop(1)
     start(0)
     for q in os.listdir("/proc"):
-        if q.isdigit() and named(q, mnt[0]) and os.path.realpath("/proc/%s/exe" % q) == os.path.realpath(GCF):
-            os.kill(int(q), 9)
+        try:
+            if q.isdigit() and named(q, mnt[0]) and os.path.realpath("/proc/%s/exe" % q) == os.path.realpath(GCF):
+                os.kill(int(q), 9)
+        except OSError:     # the monitor ends when its daemon does
+            pass
     subprocess.run(["umount", "-l", mnt[0]], stderr=subprocess.DEVNULL)
     for _ in range(200):
         rc, out = start(1, "-peers=refuse")
