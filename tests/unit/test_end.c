@@ -206,6 +206,7 @@ static void a_torn_end_stops_nobody_behind_it(void **state)
  * block. */
 static void an_append_to_a_torn_end(void **state)
 {
+	struct stat st = { .st_size = BLOCK };
 	struct end t;
 	const uint8_t *data;
 
@@ -214,6 +215,11 @@ static void an_append_to_a_torn_end(void **state)
 	tear(&t, 1, 700);
 	assert_int_equal(put(&t, VIEW_APPEND, 100), -EBADMSG);
 	assert_int_equal(lseek(t.fd, 0, SEEK_END), HEADER + CIPHER + 700);
+	/* until the block is given up, as site-docs/user.md says */
+	assert_int_equal(t.fx.ops->setattr(t.fx.view, NULL, t.e.node, t.f, &st, VIEW_SET_SIZE, &st), 0);
+	assert_int_equal(put(&t, VIEW_APPEND, 100), 100);
+	is_all(&t, 0, BLOCK, 'o');
+	is_all(&t, BLOCK, 100, 'n');
 	end_close(&t);
 	end_open(&t, VIEW_SHARED, 5000);
 	tear(&t, 1, 700);
