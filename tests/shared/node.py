@@ -51,7 +51,11 @@ class Node:
                 pass
         self.files = {}
         d, self.daemon = self.daemon, None
-        p = subprocess.run(["fusermount3", "-u", self.mnt], stderr=subprocess.PIPE, text=True)
+        for _ in range(200):
+            p = subprocess.run(["fusermount3", "-u", self.mnt], stderr=subprocess.PIPE, text=True)
+            if "busy" not in p.stderr:
+                break
+            time.sleep(0.1)     # the Go program opens a file of its own there once it is mounted
         try:
             d.wait(20)
         except subprocess.TimeoutExpired:
