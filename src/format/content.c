@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "crypto/rng.h"
-#include "format/zero.h"
+#include "util/zero.h"
 #include "util/secret.h"
 
 int content_init(struct content *c, enum aead_alg alg, const struct aead_backend *backend,

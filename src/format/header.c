@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "crypto/rng.h"
-#include "format/zero.h"
+#include "util/zero.h"
 
 enum { VERSION_LEN = 2, HEADER_VERSION = 2 };
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "crypto/rng.h"
-#include "format/zero.h"
+#include "util/zero.h"
 
 int iv_check(const uint8_t *in, ssize_t n, uint8_t ret[static NAME_IV_LEN])
 {

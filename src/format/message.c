@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "crypto/rng.h"
-#include "format/zero.h"
+#include "util/zero.h"
 #include "util/base64.h"
 #include "util/cleanup.h"
 #include "util/secret.h"

@@ -14,6 +14,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/secret.h"
+#include "util/zero.h"
 
 /* The text of a header without the rest: 96 bytes are exactly 128 characters. */
 enum { HEADER_CHARS = TICKET_HEADER_LEN / 3 * 4 };
@@ -214,16 +215,6 @@ static char *string_of(struct reader *r, size_t n)
 	return p ? strndup((const char *)p, n) : NULL;
 }
 
-static bool all_zero(const uint8_t *p, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		if (p[i])
-			return false;
-	return true;
-}
-
 /* The inner copies of header fields, compared in step 9. Fixed part of the body, up to the strings. */
 static bool parse_fixed(struct ladder *l, struct reader *r, size_t ret_len[static 3])
 {
@@ -267,7 +258,7 @@ static int check_body(struct ladder *l, struct err *err)
 	     ticket_view_ok(t->view, len[1]) &&
 	     (len[2] == 0 ||
 	      (t->user_path && strlen(t->user_path) == len[2] && ticket_path_ok(t->user_path, len[2])));
-	if (!ok || r.bad || r.n >= TICKET_PAD || !all_zero(r.p, r.n))
+	if (!ok || r.bad || r.n >= TICKET_PAD || !zero_bytes(r.p, r.n))
 		return err_set(err, -EUCLEAN,
 			       "the ticket was made by a program that does not keep to the format");
 	return 0;

@@ -5,6 +5,7 @@
 
 #include "util/cleanup.h"
 #include "util/fd.h"
+#include "util/zero.h"
 #include "view/io.h"
 
 /* Length of the valid block at the start of the `n` bytes in b->saved: n, less if it is a short one with
@@ -30,11 +31,7 @@ static int not_ours(int r)
  * client holds while another node has made the block longer. */
 static bool is_doubtful(const struct view_file *f, const uint8_t *stale, size_t n)
 {
-	size_t zeros = 0;
-
-	while (zeros < n && stale[zeros] == 0)
-		zeros++;
-	return n && zeros == n && f->v->weak_pages && view_is_shared(f->v);
+	return n && f->v->weak_pages && view_is_shared(f->v) && zero_bytes(stale, n);
 }
 
 /* A second look at the last block, whose stored bytes come to b->saved: where the file has to end for it to
@@ -125,12 +122,10 @@ int end_settle(struct view_file *f, struct io_buf *b, struct io_state *st)
 int end_step_over(struct view_file *f, struct io_buf *b, struct io_state *st)
 {
 	const uint64_t block = io_last_block(st);
-	const size_t len = io_stored_len(view_layout(f->v), st, block);
-	size_t zeros = 0;
 
-	while (zeros < len && b->saved[zeros] == 0)
-		zeros++;
-	if (zeros == len) /* made longer it would be a hole, and damage no more */
+	if (zero_bytes(b->saved,
+		       io_stored_len(view_layout(f->v), st,
+				     block))) /* made longer it would be a hole, and damage no more */
 		return -EBADMSG;
 	view_warn(f->v, "inode %llu: the last block, #%llu, was left damaged; going on behind it",
 		  (unsigned long long)f->of->node->id.ino, (unsigned long long)block);

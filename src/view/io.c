@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "format/zero.h"
 #include "util/fd.h"
 #include "util/secret.h"
+#include "util/zero.h"
 #include "view/io.h"
 
 enum {
@@ -437,7 +437,7 @@ static uint64_t repair(struct view_file *f, const struct io_state *st, const str
 		keep = LAYOUT_HEADER_LEN;
 	if (whole == 0 || torn < keep)
 		torn = keep;
-	if (ftruncate(f->fd, (off_t)torn) < 0)
+	if (io_cut(f->fd, torn) < 0)
 		f->of->end_known = false;
 	return whole;
 }

@@ -283,19 +283,12 @@ static int run_read(struct fixture *fx)
 
 static void prepare_half(struct fixture *fx)
 {
-	uint8_t before[8192 + 64], after[8192 + 64];
-	int fd;
-	ssize_t n, m;
+	struct view_entry e;
 
 	step_make(fx, "f", 8192);
-	fd = open(fx_stored(fx, "f"), O_RDWR | O_CLOEXEC);
-	n = pread(fd, before, sizeof(before), 18);
-	assert_int_equal(truncate_to(fx, 5000), 0);
-	m = pread(fd, after, sizeof(after), 18);
-	assert_true(m > 0 && m < n);
-	memcpy(before, after, (size_t)m);
-	assert_int_equal(pwrite(fd, before, (size_t)n, 18), n);
-	(void)close(fd);
+	assert_int_equal(fx->ops->lookup(fx->view, fx_root(fx), "f", &e), 0);
+	fx_half_truncate(fx, e.node, fx_stored(fx, "f"), 5000);
+	fx_forget(fx, &e);
 }
 static int run_behind(struct fixture *fx)
 {

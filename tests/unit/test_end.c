@@ -51,20 +51,10 @@ static void tear(struct end *t, uint64_t block, size_t len)
 	assert_int_equal(ftruncate(t->fd, (off_t)(HEADER + block * CIPHER + len)), 0);
 }
 
-/* A shrinking truncate to `size` was cut between its two last steps: the short block lies in place, and of
- * the long one what is behind it. */
-static void half_truncate(struct end *t, uint64_t size)
+/* Then somebody else goes on. */
+static void half_truncate(struct end *t, off_t size)
 {
-	uint8_t before[2 * CIPHER], after[2 * CIPHER];
-	struct stat st = { .st_size = (off_t)size };
-	ssize_t n = pread(t->fd, before, sizeof(before), HEADER), m;
-
-	assert_true(n > 0);
-	assert_int_equal(t->fx.ops->setattr(t->fx.view, NULL, t->e.node, t->f, &st, VIEW_SET_SIZE, &st), 0);
-	m = pread(t->fd, after, sizeof(after), HEADER);
-	assert_true(m > 0 && m < n);
-	memcpy(before, after, (size_t)m);
-	assert_int_equal(pwrite(t->fd, before, (size_t)n, HEADER), n);
+	fx_half_truncate(&t->fx, t->e.node, t->path, size);
 	if (t->shared)
 		return;		  /* another node did this, and is dead */
 	t->fx.ops->release(t->f); /* this one did, so it is another process that goes on */

@@ -112,4 +112,22 @@ static inline const char *fx_stored(struct fixture *fx, const char *plain)
 	return path;
 }
 
+/* As a kill between the two last steps of a truncate of node, stored at path, to `size` leaves it: the short
+ * block lies in place, and of the long one what is behind it. */
+static inline void fx_half_truncate(struct fixture *fx, struct view_node *node, const char *path, off_t size)
+{
+	uint8_t before[16384], after[sizeof(before)];
+	struct stat st = { .st_size = size };
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	ssize_t n = pread(fd, before, sizeof(before), 0), m;
+
+	assert_true(n > 0 && n < (ssize_t)sizeof(before));
+	assert_int_equal(fx->ops->setattr(fx->view, NULL, node, NULL, &st, VIEW_SET_SIZE, &st), 0);
+	m = pread(fd, after, sizeof(after), 0);
+	assert_true(m > 0 && m < n);
+	memcpy(before, after, (size_t)m);
+	assert_int_equal(pwrite(fd, before, (size_t)n, 0), n);
+	(void)close(fd);
+}
+
 #endif
